@@ -1,0 +1,98 @@
+"""Did a programme that helps small firms to trade change what they export, and what did a euro buy?
+
+Every public name is listed here and loaded when it is first used, so that `import impact` and
+`impact --help` cost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from impact.catalogue import methods
+    from impact.claims.audit import AuditResult, audit
+    from impact.core.errors import (
+        DataError,
+        DesignError,
+        EstimationError,
+        Fault,
+        ImpactError,
+        MissingEngine,
+        ReportError,
+        StudyError,
+    )
+    from impact.core.panel import Panel, panel
+    from impact.design.match import MatchResult, match
+    from impact.diagnose.check import CheckResult, check
+    from impact.estimate.att import att
+    from impact.estimate.effect import EffectResult
+    from impact.estimate.regress import regress
+    from impact.value.cost_effectiveness import ValueResult, cost_effectiveness
+    from impact.value.ratio import RatioResult, ratio
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "AuditResult": "impact.claims.audit",
+    "CheckResult": "impact.diagnose.check",
+    "DataError": "impact.core.errors",
+    "DesignError": "impact.core.errors",
+    "EffectResult": "impact.estimate.effect",
+    "EstimationError": "impact.core.errors",
+    "Fault": "impact.core.errors",
+    "ImpactError": "impact.core.errors",
+    "MatchResult": "impact.design.match",
+    "MissingEngine": "impact.core.errors",
+    "Panel": "impact.core.panel",
+    "RatioResult": "impact.value.ratio",
+    "ReportError": "impact.core.errors",
+    "StudyError": "impact.core.errors",
+    "ValueResult": "impact.value.cost_effectiveness",
+    "att": "impact.estimate.att",
+    "audit": "impact.claims.audit",
+    "check": "impact.diagnose.check",
+    "cost_effectiveness": "impact.value.cost_effectiveness",
+    "match": "impact.design.match",
+    "methods": "impact.catalogue",
+    "panel": "impact.core.panel",
+    "ratio": "impact.value.ratio",
+    "regress": "impact.estimate.regress",
+}
+
+__all__ = [
+    "AuditResult",
+    "CheckResult",
+    "DataError",
+    "DesignError",
+    "EffectResult",
+    "EstimationError",
+    "Fault",
+    "ImpactError",
+    "MatchResult",
+    "MissingEngine",
+    "Panel",
+    "RatioResult",
+    "ReportError",
+    "StudyError",
+    "ValueResult",
+    "att",
+    "audit",
+    "check",
+    "cost_effectiveness",
+    "match",
+    "methods",
+    "panel",
+    "ratio",
+    "regress",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'impact' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

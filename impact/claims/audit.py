@@ -1,0 +1,250 @@
+"""Do the claims hold? Published claims in, verdicts and the sentences that would be true out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from impact.claims import (  # noqa: F401  (each file registers its rule)
+    estimate,
+    implied,
+    listed,
+    of_and_above,
+    one_figure,
+    recompute,
+    sources,
+)
+from impact.claims.book import Book
+from impact.claims.finding import VERDICT_WORDS, VERDICTS, Finding
+from impact.claims.text import Text
+from impact.claims.unchecked import unchecked
+from impact.core.errors import DataError, Fault
+from impact.core.registry import METHODS
+from impact.display.numbers import Lang, require_language
+from impact.read.claims import check_claims, read_claims
+
+RESULT_COLUMNS = ("subject", "estimate", "conf_low", "conf_high")
+"""Columns of a table of a study's own estimates."""
+
+_HEADLINE = Text(
+    "{n} claims of {sources} sources: {counts}.",
+    "{n} afirmaciones de {sources} fuentes: {counts}.",
+    "{n} afirmações de {sources} fontes: {counts}.",
+)
+_TRUE = Text("True sentence", "Frase cierta", "Frase verdadeira")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AuditResult:
+    """Verdicts on published claims; made by `impact.audit`, never changed.
+
+    Attributes
+    ----------
+    claims : DataFrame
+        The claims, as `impact.read.claims` returns them.
+    findings : tuple of Finding
+        What each rule says of each claim, in the order of the claims.
+    lang : {"en", "es", "pt"}
+        Language of `tidy()` and `summary()`.
+    """
+
+    claims: pd.DataFrame
+    findings: tuple[Finding, ...]
+    lang: Lang = "en"
+
+    def tidy(self) -> pd.DataFrame:
+        """One row per claim and rule.
+
+        Returns
+        -------
+        DataFrame
+            `claim_id source publisher indicator phrase rule verdict quantity unit stated value low
+            high arithmetic reason sentence sentence_en sentence_es sentence_pt`. `value` is what
+            the rule computed or found elsewhere; `low` and `high` are what the printed digits and
+            words allow; `sentence` is true where the claim is not, and empty where it holds.
+        """
+        about = self.claims.set_index("claim_id")[["source", "publisher", "indicator", "phrase"]]
+        rows = [
+            {
+                "claim_id": finding.claim_id,
+                **about.loc[finding.claim_id].to_dict(),
+                "rule": finding.rule,
+                "verdict": finding.verdict,
+                "quantity": finding.quantity,
+                "unit": finding.unit,
+                "stated": finding.stated,
+                "value": finding.value,
+                "low": finding.low,
+                "high": finding.high,
+                "arithmetic": finding.arithmetic.to(self.lang),
+                "reason": finding.reason.to(self.lang),
+                "sentence": finding.sentence.to(self.lang),
+                "sentence_en": finding.sentence.en,
+                "sentence_es": finding.sentence.es,
+                "sentence_pt": finding.sentence.pt,
+            }
+            for finding in self.findings
+        ]
+        return pd.DataFrame(rows)
+
+    def by_claim(self) -> pd.DataFrame:
+        """One row per claim: its gravest verdict, and all that the rules would have it say.
+
+        Returns
+        -------
+        DataFrame
+            `claim_id source publisher indicator phrase verdict verdict_label rules arithmetic
+            reason sentence`. `rules` names the rules that looked at the claim; arithmetic and
+            reason are those of the gravest verdict, `sentence` holds every corrected sentence.
+        """
+        rows = []
+        for claim in self.claims.to_dict("records"):
+            found = [f for f in self.findings if f.claim_id == claim["claim_id"]]
+            worst = min(found, key=lambda f: VERDICTS.index(f.verdict))
+            rows.append(
+                {
+                    **{key: claim[key] for key in ("claim_id", "source", "publisher")},
+                    **{key: claim[key] for key in ("indicator", "phrase")},
+                    "verdict": worst.verdict,
+                    "verdict_label": VERDICT_WORDS[worst.verdict].to(self.lang),
+                    "rules": ", ".join(f.rule for f in found),
+                    "arithmetic": worst.arithmetic.to(self.lang),
+                    "reason": worst.reason.to(self.lang),
+                    "sentence": _all_sentences([f.sentence.to(self.lang) for f in found]),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def counts(self) -> pd.DataFrame:
+        """Claims by verdict, gravest first: `verdict, verdict_label, claims`; zeros are kept."""
+        found = self.by_claim()["verdict"].value_counts()
+        return pd.DataFrame(
+            {
+                "verdict": list(VERDICTS),
+                "verdict_label": [VERDICT_WORDS[v].to(self.lang) for v in VERDICTS],
+                "claims": [int(found.get(v, 0)) for v in VERDICTS],
+            }
+        )
+
+    def summary(self) -> str:
+        """The claims, gravest verdict first, with what would be true; then one sentence."""
+        table = self.by_claim()
+        order = sorted(range(len(table)), key=lambda i: VERDICTS.index(table["verdict"].iloc[i]))
+        return "\n".join([*(self._entry(table.iloc[i]) for i in order), "", self.headline()])
+
+    def headline(self) -> str:
+        """One sentence: how many claims, of how many sources, with which verdicts."""
+        found = self.counts()
+        parts = [
+            f"{label} {claims}"
+            for label, claims in zip(found["verdict_label"], found["claims"], strict=True)
+            if claims
+        ]
+        return _HEADLINE.to(self.lang).format(
+            n=len(self.claims), sources=self.claims["source"].nunique(), counts=", ".join(parts)
+        )
+
+    def _entry(self, row: pd.Series) -> str:
+        """One claim for the summary: every rule that does not hold, or else all that do."""
+        found = [f for f in self.findings if f.claim_id == row["claim_id"]]
+        failed = [f for f in found if f.verdict != "holds"]
+        lines = [f"{row['verdict_label'].upper()}  {row['claim_id']}  «{row['phrase']}»"]
+        for finding in failed or found:
+            texts = (finding.arithmetic.to(self.lang), finding.reason.to(self.lang))
+            said = "; ".join(text for text in texts if text)
+            lines.append(f"    {finding.rule}: {said}" if finding.rule != "none" else f"    {said}")
+        if row["sentence"]:
+            lines.append(f"    {_TRUE.to(self.lang)}: {row['sentence']}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+
+def audit(
+    claims: pd.DataFrame | str | Path, results: pd.DataFrame | None = None, lang: str = "en"
+) -> AuditResult:
+    """Check published claims against their own arithmetic, each other and a study's estimates.
+
+    Parameters
+    ----------
+    claims : DataFrame or path
+        A table or file with the columns of `impact.read.claims.CLAIM_COLUMNS`.
+    results : DataFrame, optional
+        A study's own estimates: `subject, estimate, conf_low, conf_high`, one row per subject of
+        the claims, in the unit of the claim.
+    lang : {"en", "es", "pt"}
+        Language of arithmetic, reasons and sentences.
+
+    Returns
+    -------
+    AuditResult
+        At least one finding per claim: a claim that no rule can check is `unverifiable`, with what
+        would be needed.
+
+    Raises
+    ------
+    DataError
+        If the claims break their contract, or `results` lacks a column or repeats a subject.
+    ImpactError
+        If the language is not known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"claim_id": "tools", "source": "close_out", "phrase": "superada en 205%",
+    ...        "subject": "tools", "indicator": "firms with tools", "unit": "firms",
+    ...        "period": "2009-2013", "geography": "Andes", "programme": "P",
+    ...        "kind": "target_vs_achieved", "qualifier": "exact", "target": 11600,
+    ...        "achieved": 23810, "stated_ratio": 205, "stated_as": "per_cent_above_target",
+    ...        "stated_decimals": 0}
+    >>> result = audit(pd.DataFrame([row]))
+    >>> result.tidy()[["rule", "verdict"]].to_dict("records")
+    [{'rule': 'R1', 'verdict': 'holds'}, {'rule': 'R2', 'verdict': 'wording'}]
+    >>> print(result.by_claim()["sentence"][0].replace("\\u00a0", " "))
+    23,810 firms against a target of 11,600: 205 % of the target, that is, the target was exceeded by 105 %.
+    """
+    language = require_language(lang)
+    frame = check_claims(claims) if isinstance(claims, pd.DataFrame) else read_claims(claims)
+    book = Book.of(frame, _checked_results(results))
+    found = [finding for rule in METHODS.of("audit") for finding in rule.function(book)]
+    reached = {finding.claim_id for finding in found}
+    found += [unchecked(book, claim) for claim in book.claims if claim.claim_id not in reached]
+    place = {claim.claim_id: i for i, claim in enumerate(book.claims)}
+    found.sort(key=lambda finding: (place[finding.claim_id], _rule_order(finding.rule)))
+    return AuditResult(frame, tuple(found), language)
+
+
+def _all_sentences(sentences: list[str]) -> str:
+    """Corrected sentences in a row, without those that another one contains."""
+    unique = list(dict.fromkeys(sentence for sentence in sentences if sentence))
+    return " ".join(s for s in unique if not any(s in other for other in unique if other != s))
+
+
+def _rule_order(rule: str) -> tuple[int, str]:
+    """R2 before R12; rules without a number last."""
+    digits = rule.removeprefix("R")
+    return (int(digits), "") if digits.isdigit() else (10_000, rule)
+
+
+def _checked_results(results: pd.DataFrame | None) -> pd.DataFrame | None:
+    if results is None:
+        return None
+    refused = "The results cannot be compared with the claims."
+    faults = [
+        Fault("the column is missing", f"give {', '.join(RESULT_COLUMNS)}", column=column)
+        for column in RESULT_COLUMNS
+        if column not in results.columns
+    ]
+    if faults:
+        raise DataError(refused, faults)
+    repeated = results.loc[results["subject"].duplicated(), "subject"]
+    faults = [
+        Fault("the subject stands twice", "keep one estimate", column="subject", value=subject)
+        for subject in repeated
+    ]
+    if faults:
+        raise DataError(refused, faults)
+    return results.loc[:, list(RESULT_COLUMNS)]

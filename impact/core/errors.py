@@ -1,0 +1,142 @@
+"""The one tree of errors. Each says what was found, where, and what to do.
+
+A person meets an error as text without a traceback, and a build meets it as an exit code. Both come
+from here, so a new kind of failure is one class with one number and no change in the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_CUT = 80  # a hostile cell may hold ten megabytes; a message shows its beginning
+_SHOWN = 50  # faults printed in full; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, where it stands, and how to mend it.
+
+    Parameters
+    ----------
+    problem : str
+        What was found, as a sentence without its final stop.
+    remedy : str
+        What the person should do, as a sentence without its final stop.
+    file : str, optional
+        Name of the file, as the person wrote it.
+    row : int, optional
+        Row or line as the person counts it in that file: the header is row 1.
+    column : str, optional
+        Column or key.
+    value : object, optional
+        The offending value; it is shown cut at 80 characters.
+
+    Examples
+    --------
+    >>> print(Fault("expected a number", "write 12", file="firms.csv", row=3, column="employees",
+    ...             value="twelve"))
+    firms.csv, row 3, column 'employees', value 'twelve': expected a number. To mend: write 12.
+    """
+
+    problem: str
+    remedy: str
+    file: str | None = None
+    row: int | None = None
+    column: str | None = None
+    value: object = None
+
+    def __str__(self) -> str:
+        where = []
+        if self.file is not None:
+            where.append(self.file)
+        if self.row is not None:
+            where.append(f"row {self.row}")
+        if self.column is not None:
+            where.append(f"column '{self.column}'")
+        if self.value is not None:
+            where.append(f"value {shown(self.value)}")
+        place = ", ".join(where)
+        text = f"{self.problem.rstrip('.')}. To mend: {self.remedy.rstrip('.')}."
+        return f"{place}: {text}" if place else text
+
+
+def shown(value: object) -> str:
+    """Write a value for a message: one line, no control characters, cut at 80 characters.
+
+    Examples
+    --------
+    >>> shown("a" * 100) == "'" + "a" * 80 + "…'"
+    True
+    """
+    text = value if isinstance(value, str) else str(value)
+    cut = text[:_CUT]
+    clean = "".join(c if c.isprintable() else "�" for c in cut)
+    return f"'{clean}{'…' if len(text) > _CUT else ''}'"
+
+
+class ImpactError(Exception):
+    """Root of everything that `impact` refuses, with the faults that caused it.
+
+    Parameters
+    ----------
+    message : str
+        One sentence on what was refused.
+    faults : iterable of Fault, optional
+        Every fault that was found in the same pass.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the command `impact` returns to the shell for this class.
+    """
+
+    exit_code = 10
+
+    def __init__(self, message: str, faults: Iterable[Fault] = ()) -> None:
+        self.message = message
+        self.faults = tuple(faults)
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        lines += [f"  {fault}" for fault in self.faults[:_SHOWN]]
+        if len(self.faults) > _SHOWN:
+            lines.append(f"  … and {len(self.faults) - _SHOWN} more.")
+        return "\n".join(lines)
+
+
+class StudyError(ImpactError):
+    """study.toml asks for something that does not exist or does not fit together."""
+
+    exit_code = 11
+
+
+class DataError(ImpactError):
+    """A file, or a table handed to a function, breaks its contract."""
+
+    exit_code = 12
+
+
+class DesignError(ImpactError):
+    """A comparison group cannot be built as asked."""
+
+    exit_code = 13
+
+
+class EstimationError(ImpactError):
+    """The data cannot identify the effect that was asked for."""
+
+    exit_code = 14
+
+
+class ReportError(ImpactError):
+    """The annex could not be written, or differs from the one it is compared with."""
+
+    exit_code = 15
+
+
+class MissingEngine(ImpactError):
+    """An optional library is needed and is not installed."""
+
+    exit_code = 16

@@ -1,0 +1,331 @@
+"""Inference, written once: standard errors to t, p and intervals; factors; bands; ratio intervals.
+
+Every number that leaves `impact` with an uncertainty passes through this file. Where a standard error
+is zero or undefined, the statistic, the p-value and the interval are missing, never 0 and never infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from impact.core.errors import EstimationError, ImpactError
+
+FloatArray = npt.NDArray[np.float64]
+
+_RELATIVE_ZERO = 1e-12  # a standard error this small beside its estimate is rounding, not knowledge
+
+SMALL_SAMPLE = {
+    "fixest": "G/(G-1) x (N-1)/(N-K), K without fixed effects nested in the cluster (R fixest)",
+    "linearmodels": "N/(N-K), K without fixed effects nested in the cluster (linearmodels default)",
+    "none": "no small-sample factor",
+}
+"""Small-sample factors of a variance, by the name that is printed under each table."""
+
+
+def critical_value(conf_level: float = 0.95, df: float | None = None) -> float:
+    """Two-sided critical value of the t distribution, or of the normal where `df` is missing.
+
+    Raises
+    ------
+    ImpactError
+        If `conf_level` is not strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> round(critical_value(0.95), 6), round(critical_value(0.95, df=10), 6)
+    (1.959964, 2.228139)
+    """
+    from scipy import stats
+
+    if not 0.0 < conf_level < 1.0:
+        raise ImpactError(f"conf_level is {conf_level}; it must lie between 0 and 1, as 0.95 does.")
+    tail = 0.5 + conf_level / 2
+    return float(stats.norm.ppf(tail) if df is None else stats.t.ppf(tail, df))
+
+
+def infer(
+    estimate: npt.ArrayLike,
+    std_error: npt.ArrayLike,
+    *,
+    conf_level: float = 0.95,
+    df: float | None = None,
+) -> pd.DataFrame:
+    """Turn estimates and standard errors into the inference columns of a tidy table.
+
+    Parameters
+    ----------
+    estimate, std_error : array_like, shape (k,)
+        Point estimates and their standard errors.
+    conf_level : float
+        Confidence level of the pointwise interval.
+    df : float, optional
+        Degrees of freedom of the t distribution; the normal distribution where missing.
+
+    Returns
+    -------
+    DataFrame
+        `estimate, std_error, statistic, p_value, conf_low, conf_high`, k rows. Where the standard
+        error is not finite, not positive, or nothing but rounding beside its estimate, all but the
+        estimate are missing.
+
+    Examples
+    --------
+    >>> infer([2.0, 1.0], [1.0, 0.0]).round(4)["p_value"].tolist()
+    [0.0455, nan]
+    """
+    from scipy import stats
+
+    b = np.atleast_1d(np.asarray(estimate, dtype=np.float64))
+    se = np.atleast_1d(np.asarray(std_error, dtype=np.float64)).copy()
+    if b.shape != se.shape:
+        raise ImpactError(f"{b.size} estimates came with {se.size} standard errors.")
+    with np.errstate(invalid="ignore"):
+        usable = np.isfinite(se) & np.isfinite(b) & (se > _RELATIVE_ZERO * np.abs(b)) & (se > 0)
+    se[~usable] = np.nan
+    statistic = b / se
+    upper = stats.norm.sf(np.abs(statistic)) if df is None else stats.t.sf(np.abs(statistic), df)
+    half = critical_value(conf_level, df) * se
+    return pd.DataFrame(
+        {
+            "estimate": b,
+            "std_error": se,
+            "statistic": statistic,
+            "p_value": 2 * upper,
+            "conf_low": b - half,
+            "conf_high": b + half,
+        }
+    )
+
+
+def small_sample_factor(
+    name: str,
+    *,
+    n_obs: int,
+    n_slopes: int,
+    effect_sizes: dict[str, tuple[int, bool]],
+    n_clusters: int | None,
+) -> float:
+    """Factor by which a sandwich covariance without correction is multiplied.
+
+    Parameters
+    ----------
+    name : {"fixest", "linearmodels", "none"}
+        Convention; see `SMALL_SAMPLE`.
+    n_obs : int
+        Rows, N.
+    n_slopes : int
+        Estimated slopes.
+    effect_sizes : dict of str to (int, bool)
+        For each fixed effect its number of levels and whether it is nested in the clusters.
+    n_clusters : int, optional
+        Clusters, G. Missing for a heteroskedasticity-robust or classical covariance.
+
+    Returns
+    -------
+    float
+        The factor on the variance.
+
+    Notes
+    -----
+    fixest counts K as slopes, plus one for the constant, plus (levels - 1) of each fixed effect that
+    is not nested in the clusters (its `ssc(K.fixef = "nested")`). linearmodels drops the
+    nested effect whole, constant included: K is the slopes plus (levels - 1) of the other effects.
+
+    Examples
+    --------
+    >>> effects = {"firm": (54, True), "year": (3, False)}
+    >>> round(small_sample_factor("fixest", n_obs=162, n_slopes=2, effect_sizes=effects,
+    ...                           n_clusters=54), 6)
+    1.044826
+    """
+    if name == "none":
+        return 1.0
+    free = sum(levels - 1 for levels, nested in effect_sizes.values() if not nested)
+    nested_any = any(nested for _, nested in effect_sizes.values())
+    k = n_slopes + free + 1
+    if name == "fixest":
+        scale = (n_obs - 1) / _positive(n_obs - k)
+        return scale if n_clusters is None else scale * n_clusters / _positive(n_clusters - 1)
+    if name == "linearmodels":
+        return n_obs / _positive(n_obs - (k - 1 if nested_any else k))
+    raise ImpactError(
+        f"There is no small-sample factor {name!r}; choose from {', '.join(map(repr, SMALL_SAMPLE))}."
+    )
+
+
+def _positive(value: int) -> int:
+    if value <= 0:
+        raise EstimationError(
+            "No degrees of freedom are left for a variance: as many parameters as rows, or one cluster."
+        )
+    return value
+
+
+def cluster_sums(influence: FloatArray, clusters: npt.NDArray[Any]) -> FloatArray:
+    """Sum the rows of an influence matrix (n, k) within clusters, giving (clusters, k)."""
+    codes, labels = pd.factorize(clusters)
+    if (codes < 0).any():
+        raise EstimationError("A firm has no cluster: the cluster column has missing values.")
+    sums = np.zeros((len(labels), influence.shape[1]))
+    np.add.at(sums, codes, influence)
+    return sums
+
+
+def influence_covariance(
+    influence: FloatArray, clusters: npt.NDArray[Any] | None = None
+) -> FloatArray:
+    """Covariance of estimates from their influence functions.
+
+    Parameters
+    ----------
+    influence : array, shape (n, k)
+        Influence of each of n firms on each of k estimates, scaled so that
+        `estimate - truth` is about the mean of its column.
+    clusters : array, shape (n,), optional
+        Cluster of each firm; each firm is its own where missing.
+
+    Returns
+    -------
+    array, shape (k, k)
+        `sum_c s_c s_c' / n^2`, `s_c` the sum of the rows of cluster c.
+    """
+    scores = influence if clusters is None else cluster_sums(influence, clusters)
+    return np.asarray(scores.T @ scores / influence.shape[0] ** 2, dtype=np.float64)
+
+
+def uniform_critical_value(
+    covariance: FloatArray, *, conf_level: float = 0.95, draws: int = 20_000, seed: int = 20160516
+) -> float:
+    """Critical value of a uniform (sup-t) band over all rows with a defined standard error.
+
+    Draws from the Gaussian process that the multiplier bootstrap converges to, whose covariance is
+    that of the influence functions (Callaway and Sant'Anna 2021, section 4.2; Montiel Olea and
+    Plagborg-Moller 2019). Never below the pointwise value.
+
+    Parameters
+    ----------
+    covariance : array, shape (k, k)
+        Covariance of the estimates; rows with a zero or missing variance are left out.
+    draws, seed : int
+        Number of draws and the seed.
+
+    Returns
+    -------
+    float
+        The critical value; missing where no row has a standard error.
+    """
+    variance = np.diag(covariance)
+    keep = np.isfinite(variance) & (variance > 0)
+    if not keep.any():
+        return math.nan
+    se = np.sqrt(variance[keep])
+    correlation = covariance[np.ix_(keep, keep)] / np.outer(se, se)
+    values, vectors = np.linalg.eigh((correlation + correlation.T) / 2)
+    root = vectors * np.sqrt(np.clip(values, 0.0, None))
+    normal = np.random.default_rng(seed).standard_normal((draws, root.shape[1]))
+    largest = np.abs(normal @ root.T).max(axis=1)
+    return max(float(np.quantile(largest, conf_level)), critical_value(conf_level))
+
+
+@dataclass(frozen=True, slots=True)
+class WaldTest:
+    """Joint test that k estimates are zero."""
+
+    statistic: float
+    df: int
+    p_value: float
+
+
+def wald(estimate: npt.ArrayLike, covariance: npt.ArrayLike) -> WaldTest:
+    """Wald chi-squared test that all estimates are zero; the rank of the covariance gives the df.
+
+    Examples
+    --------
+    >>> wald([1.0, 2.0], [[1.0, 0.0], [0.0, 1.0]]).statistic
+    5.0
+    """
+    from scipy import stats
+
+    b = np.asarray(estimate, dtype=np.float64)
+    v = np.asarray(covariance, dtype=np.float64)
+    if b.size == 0 or not (np.isfinite(b).all() and np.isfinite(v).all()):
+        return WaldTest(math.nan, 0, math.nan)
+    rank = int(np.linalg.matrix_rank(v, hermitian=True))
+    if rank == 0:
+        return WaldTest(math.nan, 0, math.nan)
+    statistic = float(b @ np.linalg.pinv(v, hermitian=True) @ b)
+    return WaldTest(statistic, rank, float(stats.chi2.sf(statistic, rank)))
+
+
+@dataclass(frozen=True, slots=True)
+class RatioInterval:
+    """Confidence set of a ratio.
+
+    `kind` is `bounded` ([low, high]), `complement` (everything but the open gap between `high` and
+    `low`: [low, inf) and (-inf, high]), `unbounded` (the whole line), or `undefined`.
+    """
+
+    kind: Literal["bounded", "complement", "unbounded", "undefined"]
+    low: float
+    high: float
+
+
+def fieller(
+    numerator: float,
+    denominator: float,
+    var_n: float,
+    var_d: float,
+    cov: float = 0.0,
+    *,
+    conf_level: float = 0.95,
+) -> RatioInterval:
+    """Fieller's confidence set of numerator / denominator.
+
+    The set of theta with `(a - theta b)^2 <= z^2 (s_aa - 2 theta s_ab + theta^2 s_bb)` (Fieller 1954).
+    It is an interval only where the denominator differs from zero at the same level.
+
+    Examples
+    --------
+    >>> got = fieller(60.0, 16.9, 18.0**2, 0.5**2)
+    >>> got.kind, round(got.low, 3), round(got.high, 3)
+    ('bounded', 1.461, 5.664)
+    """
+    values = (numerator, denominator, var_n, var_d, cov)
+    if not all(math.isfinite(v) for v in values) or min(var_n, var_d) < 0:
+        return RatioInterval("undefined", math.nan, math.nan)
+    z2 = critical_value(conf_level) ** 2
+    a = denominator**2 - z2 * var_d
+    b = numerator * denominator - z2 * cov
+    c = numerator**2 - z2 * var_n
+    discriminant = b * b - a * c
+    if a > 0:  # the denominator is away from zero, so the parabola opens upwards and has two roots
+        root = math.sqrt(max(discriminant, 0.0))
+        return RatioInterval("bounded", (b - root) / a, (b + root) / a)
+    if a == 0 or discriminant < 0:
+        return RatioInterval("unbounded", -math.inf, math.inf)
+    root = math.sqrt(discriminant)
+    small, large = sorted(((b - root) / a, (b + root) / a))
+    return RatioInterval("complement", large, small)
+
+
+def delta_ratio(
+    numerator: float, denominator: float, var_n: float, var_d: float, cov: float = 0.0
+) -> tuple[float, float]:
+    """Ratio and its delta-method standard error; both missing where the denominator is 0.
+
+    Examples
+    --------
+    >>> tuple(round(x, 3) for x in delta_ratio(60.0, 16.9, 18.0**2, 0.5**2))
+    (3.55, 1.07)
+    """
+    if denominator == 0:
+        return math.nan, math.nan
+    theta = numerator / denominator
+    variance = (var_n - 2 * theta * cov + theta**2 * var_d) / denominator**2
+    return theta, math.sqrt(variance) if variance > 0 else math.nan

@@ -1,0 +1,305 @@
+"""Who can be matched: the firms of both arms, as they were before joining, and who is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from impact.core.errors import DesignError, Fault
+from impact.core.ledger import Ledger
+from impact.core.panel import Panel, require_columns
+from impact.design.request import MatchSettings
+
+_SHOWN = 50
+RESERVED = ("unit", "cohort", "treated", "distance", "weight", "pair")
+"""Columns that `MatchResult.candidates` adds; a covariate cannot have one of these names."""
+
+_PARTICIPANT, _CONTROL = "participant", "comparison firm"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Firms of both arms with everything that matching needs to know of them.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row per candidate firm (and cohort), sorted by cohort and identifier: `unit`, `cohort`
+        (missing for a cross-section), `treated` (bool), then the columns of the settings.
+    rows : Series
+        Rows of the caller's table by firm.
+    left : dict of str to list
+        Firms that are no candidates, by the reason.
+    notes : tuple of str
+    """
+
+    frame: pd.DataFrame
+    rows: pd.Series
+    left: dict[str, list[Any]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def cohorts(self) -> list[npt.NDArray[np.int64]]:
+        """Positions in `frame` of each cohort, in order; all of them for a cross-section."""
+        if self.frame["cohort"].isna().all():
+            return [np.arange(len(self.frame))]
+        codes = pd.factorize(self.frame["cohort"], sort=True)[0]
+        return [np.flatnonzero(codes == k) for k in range(codes.max() + 1)]
+
+    def ledger(self, table: str, further: dict[str, list[Any]]) -> Ledger:
+        """Count the rows and firms of each reason, those of the matching itself after the others."""
+        ledger = Ledger.opened(table, int(self.rows.sum()), len(self.rows))
+        remaining = len(self.rows)
+        for reason, units in {**self.left, **further}.items():
+            remaining -= len(units)
+            ledger = ledger.dropped(reason, int(self.rows.loc[units].sum()), remaining)
+        return ledger
+
+
+def gather(data: pd.DataFrame | Panel, settings: MatchSettings) -> Candidates:
+    """Read the candidates of both arms from a cross-section or a panel.
+
+    Raises
+    ------
+    DataError
+        If a column is missing.
+    DesignError
+        If a covariate is no number, a treatment is not 0/1, or an arm is empty.
+    """
+    frame = data.data if isinstance(data, Panel) else data
+    require_columns(frame, list(settings.columns))
+    taken = [c for c in settings.columns if c in RESERVED and c != settings.given]
+    if settings.given in set(RESERVED) - {"distance"}:
+        taken.append(settings.given)
+    if taken:
+        raise DesignError(
+            f"A covariate cannot be called {', '.join(map(repr, taken))}: the matched table has a "
+            "column of that name. Rename it."
+        )
+    values = _as_numbers(frame, settings)
+    found = (
+        _from_panel(data, values, settings)
+        if isinstance(data, Panel)
+        else _from_cross_section(data, values, settings)
+    )
+    treated = found.frame["treated"]
+    for arm, there in ((_PARTICIPANT, treated.any()), (_CONTROL, (~treated).any())):
+        if not there:
+            lost = "; ".join(f"{len(u):,} × {r}" for r, u in found.left.items() if u) or "none"
+            raise DesignError(f"There is no {arm} to match. Firms dropped: {lost}.")
+    return found
+
+
+def _from_cross_section(
+    data: pd.DataFrame, values: pd.DataFrame, settings: MatchSettings
+) -> Candidates:
+    if settings.treatment is None:
+        raise DesignError(
+            "treatment is missing: name the 0/1 column of participation, or give a Panel."
+        )
+    require_columns(data, [settings.treatment])
+    if settings.treatment in settings.columns:
+        raise DesignError(f"'{settings.treatment}' is the treatment and cannot be matched on.")
+    if not data.index.is_unique:
+        again = data.index[data.index.duplicated()][0]
+        raise DesignError(
+            f"The index label {again!r} occurs more than once; ties are resolved and pairs are named "
+            "by the index, so give the data one label per firm."
+        )
+    given = data[settings.treatment]
+    wrong = [i for i, known in enumerate(given.isin([0, 1])) if not known]
+    if wrong:
+        raise DesignError(
+            "The treatment is not 0 or 1.",
+            [
+                Fault(
+                    f"participation must be 0 or 1, at index {data.index[i]}",
+                    "write 1 for a participant, 0 for a firm of the comparison group, or drop the row",
+                    column=settings.treatment,
+                    value=given.iloc[i],
+                )
+                for i in wrong[:_SHOWN]
+            ],
+        )
+    frame = values.assign(unit=data.index, cohort=np.nan, treated=given.to_numpy(dtype=bool))
+    frame = _in_order(frame, settings)
+    left: dict[str, list[Any]] = {}
+    for arm, column, missing in _missing(frame, settings.columns):
+        left[f"{arm}: {column} is missing"] = list(frame.loc[missing, "unit"])
+    return Candidates(_complete(frame, settings), pd.Series(1, index=pd.Index(frame["unit"])), left)
+
+
+def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> Candidates:
+    """Participants of each cohort and the comparison firms, in the year before that cohort joined."""
+    _check_panel(panel, settings)
+    cohort = panel.unit_cohort()
+    rows = panel.data.groupby(panel.unit, sort=True).size()
+    periods = panel.periods
+    first, last = periods[0], periods[-1]
+    before = {g: g - 1 in periods for g in sorted(cohort.dropna().unique()) if g <= last}
+    joined_later = cohort[cohort > last].index
+    left: dict[str, list[Any]] = {
+        f"{_PARTICIPANT}: no year before joining in the panel, which begins in {first}": list(
+            cohort[cohort.map(before).eq(False)].index
+        )
+    }
+    controls = cohort.index[cohort.isna()]
+    if settings.control == "not_yet":
+        controls = controls.union(joined_later)
+    elif len(joined_later):
+        left[f"joined after {last}, the last year: neither {_PARTICIPANT} nor {_CONTROL}"] = list(
+            joined_later
+        )
+    known = values.assign(unit=panel.data[panel.unit].to_numpy())
+    stacked = []
+    for g in (g for g, there in before.items() if there):
+        at_base = known[(panel.data[panel.time] == g - 1).to_numpy()].set_index("unit")
+        members = cohort.index[cohort == g]
+        firms = members.union(controls)
+        arms = pd.DataFrame({"unit": firms, "cohort": g, "treated": firms.isin(members)})
+        stacked.append(
+            pd.concat([arms, at_base.reindex(firms).reset_index(drop=True)], axis=1).assign(
+                there=firms.isin(at_base.index)
+            )
+        )
+    if not stacked:
+        raise DesignError(
+            "No participant can be matched: no cohort joined between the second and the last year."
+        )
+    frame = _in_order(pd.concat(stacked, ignore_index=True), settings)
+    left |= _who_left(frame, settings)
+    notes = _timing_notes(settings, len(joined_later), last)
+    return Candidates(_complete(frame[frame["there"]], settings), rows, left, notes)
+
+
+def _check_panel(panel: Panel, settings: MatchSettings) -> None:
+    if settings.treatment not in (None, panel.treatment):
+        raise DesignError(
+            f"treatment={settings.treatment!r} was given with a Panel, which already knows who "
+            "joined when; leave `treatment` out."
+        )
+    if panel.weights is not None:
+        raise DesignError(
+            "The panel has sampling weights, which matching does not use: make the panel without "
+            "`weights` to match firms one by one."
+        )
+    if panel.cohort in settings.columns or panel.treatment in settings.columns:
+        raise DesignError("Participation itself cannot be matched on: take it out of `on`.")
+
+
+def _timing_notes(settings: MatchSettings, joined_later: int, last: int) -> tuple[str, ...]:
+    if settings.control == "never" or not joined_later:
+        return ()
+    return (
+        f"{joined_later:,} firms that joined after {last}, the last year of the panel, stand among "
+        "the comparison firms: they had not joined in any year that is compared.",
+    )
+
+
+def _who_left(frame: pd.DataFrame, settings: MatchSettings) -> dict[str, list[Any]]:
+    """Firms that are candidates in no cohort, by the first thing that was missing of them.
+
+    A comparison firm is offered to every cohort and leaves only where none could use it; its reason is
+    the one of the first cohort.
+    """
+    base = "in the year before joining"
+    found = [
+        (arm, f"{arm}: no row {base}", frame.index[~frame["there"] & in_arm])
+        for arm, in_arm in _arms(frame)
+    ]
+    for arm, column, rows in _missing(frame[frame["there"]], settings.columns):
+        found.append((arm, f"{arm}: {column} is missing {base}", rows))
+    found.sort(key=lambda one: one[0], reverse=True)  # participants first; stable within an arm
+    reasons = pd.Series(pd.NA, index=frame.index, dtype="object")
+    for _, reason, rows in found:
+        reasons[rows] = reason
+    lost = reasons.notna().groupby(frame["unit"]).all()
+    first = reasons.groupby(frame["unit"]).first()[lost]
+    left = {reason: list(first.index[first == reason]) for _, reason, _ in found}
+    return {reason: units for reason, units in left.items() if units}
+
+
+def _arms(frame: pd.DataFrame) -> tuple[tuple[str, pd.Series], tuple[str, pd.Series]]:
+    return (_PARTICIPANT, frame["treated"]), (_CONTROL, ~frame["treated"])
+
+
+def _missing(
+    frame: pd.DataFrame, columns: Iterable[str]
+) -> Iterable[tuple[str, str, pd.Index[Any]]]:
+    """Arm, column and rows for each column that is missing; a row is counted at its first column."""
+    seen = pd.Series(False, index=frame.index)
+    for column in columns:
+        missing = frame[column].isna() & ~seen
+        seen |= missing
+        for arm, in_arm in _arms(frame):
+            if (missing & in_arm).any():
+                yield arm, column, frame.index[missing & in_arm]
+
+
+def _complete(frame: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
+    columns = ["unit", "cohort", "treated", *settings.columns]
+    return frame[columns].dropna(subset=list(settings.columns)).reset_index(drop=True)
+
+
+def _in_order(frame: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
+    """Sort by cohort and identifier, so that the row order of the caller cannot matter."""
+    try:
+        return frame.sort_values(["cohort", "unit"], kind="stable").reset_index(drop=True)
+    except TypeError:
+        kinds = sorted({type(u).__name__ for u in frame["unit"]})
+        raise DesignError(
+            f"The firm identifiers mix {' and '.join(kinds)} and have no order; make them all text."
+        ) from None
+
+
+def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
+    """The columns that matching needs, numbers as float64; text and infinities are refused."""
+    faults: list[Fault] = []
+    columns: dict[str, Any] = {}
+    for column in settings.columns:
+        if column not in settings.numbers:
+            columns[column] = data[column].to_numpy()
+            continue
+        values = data[column]
+        bad = _not_numbers(values)
+        faults += [
+            Fault(
+                f"a covariate must be a number, at index {data.index[i]}",
+                "write a number; give a category in `exact`, or as 0/1 columns",
+                column=column,
+                value=values.iloc[i],
+            )
+            for i in bad[:_SHOWN]
+        ]
+        if len(bad):
+            continue
+        number = values.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        infinite = np.flatnonzero(np.isinf(number))
+        faults += [
+            Fault(
+                f"a covariate must be finite, at index {data.index[i]}",
+                "leave the cell empty, or correct it (the logarithm of 0 is a common cause)",
+                column=column,
+                value=number[i],
+            )
+            for i in infinite[:_SHOWN]
+        ]
+        columns[column] = number
+    if faults:
+        raise DesignError("A covariate does not hold numbers.", faults)
+    return pd.DataFrame(columns, index=data.index)
+
+
+def _not_numbers(values: pd.Series) -> npt.NDArray[np.int64]:
+    if pd.api.types.is_bool_dtype(values) or (
+        pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values)
+    ):
+        return np.empty(0, dtype=np.int64)
+    fine = [bool(pd.isna(v)) or isinstance(v, Real) for v in values]
+    return np.flatnonzero(~np.array(fine, dtype=bool))

@@ -1,0 +1,174 @@
+"""The score: how likely was each firm to join, given what was known of it before?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from impact.core.errors import DesignError
+from impact.core.inference import FloatArray, infer
+from impact.core.tidy import estimate_table
+from impact.engines.glm import BinaryFit, Link, fit_binary
+
+BoolArray = npt.NDArray[np.bool_]
+
+_CONSTANT = 1e-10  # a spread this small beside the mean is rounding
+_COLLINEAR = 1e-7  # what is left of a standardised column after the columns before it
+
+
+@dataclass(frozen=True, slots=True)
+class Propensity:
+    """A fitted score.
+
+    Attributes
+    ----------
+    linear, probability : array, shape (n,)
+        The score on the scale of the link, and as a probability.
+    model : DataFrame
+        Coefficients in the units of the covariates: `term`, `estimate` to `conf_high`.
+    dropped : tuple of (str, str)
+        Covariates that carry no information of their own, and why.
+    """
+
+    linear: FloatArray
+    probability: FloatArray
+    model: pd.DataFrame
+    dropped: tuple[tuple[str, str], ...]
+
+
+def fit_propensity(
+    x: FloatArray, names: Sequence[str], treated: BoolArray, link: Link
+) -> Propensity:
+    """Estimate the probability of joining by logit or probit.
+
+    Parameters
+    ----------
+    x : array, shape (n, k)
+        Covariates.
+    names : sequence of str
+        Their names.
+    treated : array of bool, shape (n,)
+    link : {"logit", "probit"}
+
+    Returns
+    -------
+    Propensity
+
+    Raises
+    ------
+    DesignError
+        If no covariate varies, or if the covariates tell some firms' participation without error
+        (separation), so that the score has no maximum-likelihood estimate.
+
+    Notes
+    -----
+    The covariates are standardised for the fit, so that a change of their unit or origin changes
+    nothing; the coefficients are turned back.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])
+    >>> treated = np.array([False, False, True, False, True, True])
+    >>> score = fit_propensity(x, ["size"], treated, "logit")
+    >>> round(float(score.probability.sum()), 8)
+    3.0
+    """
+    kept, dropped = independent_columns(x, names)
+    if not kept:
+        raise DesignError(
+            f"No covariate varies among these {len(x):,} firms ({', '.join(names)}); there is nothing "
+            "to match on."
+        )
+    center, scale = x[:, kept].mean(axis=0), x[:, kept].std(axis=0)
+    z = (x[:, kept] - center) / scale
+    design = np.column_stack([np.ones(len(z)), z])
+    fit = fit_binary(treated.astype(np.float64), design, link)
+    kept_names = [names[j] for j in kept]
+    _refuse_separation(fit, z, treated, kept_names)
+    return Propensity(
+        linear=fit.linear_predictor,
+        probability=fit.fitted,
+        model=_in_units(fit, center, scale, kept_names),
+        dropped=tuple(dropped),
+    )
+
+
+def independent_columns(
+    x: FloatArray, names: Sequence[str]
+) -> tuple[list[int], list[tuple[str, str]]]:
+    """Columns that vary and are no combination of those before them; the others with the reason.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 2.0, 5.0], [2.0, 4.0, 5.0], [4.0, 8.0, 5.0]])
+    >>> independent_columns(x, ["size", "double", "same"])
+    ([0], [('double', 'is a combination of covariates before it'), ('same', 'is constant')])
+    """
+    kept: list[int] = []
+    dropped = []
+    basis: list[FloatArray] = []
+    for j, name in enumerate(names):
+        column = x[:, j] - x[:, j].mean()
+        norm = float(np.linalg.norm(column))
+        if norm <= _CONSTANT * max(float(np.linalg.norm(x[:, j])), np.finfo(float).tiny):
+            dropped.append((name, "is constant"))
+            continue
+        rest = column / norm
+        for _ in range(2):  # twice is enough to orthogonalise to machine precision
+            for q in basis:
+                rest = rest - q * float(q @ rest)
+        left = float(np.linalg.norm(rest))
+        if left <= _COLLINEAR:
+            dropped.append((name, "is a combination of covariates before it"))
+            continue
+        kept.append(j)
+        basis.append(rest / left)
+    return kept, dropped
+
+
+def _refuse_separation(
+    fit: BinaryFit, z: FloatArray, treated: BoolArray, names: Sequence[str]
+) -> None:
+    if fit.separated.any():
+        count = int(fit.separated.sum())
+        if count == len(treated):
+            found = "the covariates tell participants from the others without a single error"
+        else:
+            found = (
+                f"for {count:,} of {len(treated):,} firms the covariates tell without error whether "
+                "they joined"
+            )
+        alone = [n for n, column in zip(names, z.T, strict=True) if _separates(column, treated)]
+        blame = f" ({', '.join(alone)} does so alone)" if alone else ""
+        raise DesignError(
+            f"The score cannot be estimated: {found}{blame}, so there is nobody to compare them with. "
+            "Leave the covariate out, or name it in `exact` so that those firms are left unmatched."
+        )
+    if not fit.converged:
+        raise DesignError(
+            "The score did not converge; the covariates are close to collinear or to separation. "
+            "Leave one of them out."
+        )
+
+
+def _separates(column: FloatArray, treated: BoolArray) -> bool:
+    """Whether one arm's values lie on one side of the other's, touching at most at one value."""
+    ins, outs = column[treated], column[~treated]
+    return bool(ins.min() >= outs.max() or outs.min() >= ins.max())
+
+
+def _in_units(
+    fit: BinaryFit, center: FloatArray, scale: FloatArray, names: Sequence[str]
+) -> pd.DataFrame:
+    """Coefficients per unit of the covariates, from those per standard deviation."""
+    back = np.diag(np.concatenate([[1.0], 1.0 / scale]))
+    back[0, 1:] = -center / scale
+    estimate = back @ fit.coefficients
+    std_error = np.sqrt(np.diag(back @ fit.covariance @ back.T))
+    table = infer(estimate, std_error)
+    table.insert(0, "term", ["constant", *names])
+    return estimate_table(table)

@@ -1,0 +1,106 @@
+"""What was asked of `match`, checked before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from impact.core.errors import DesignError
+
+DEFAULT_SEED = 20160516
+SCORES = ("logit", "linear_logit", "probit")
+"""Distances that are estimated from the covariates."""
+
+Scale = Literal["sd", "raw"]
+Order = Literal["largest", "smallest", "data", "random"]
+Control = Literal["never", "not_yet"]
+
+_CHOICES = {
+    "caliper_scale": ("sd", "raw"),
+    "order": ("largest", "smallest", "data", "random"),
+    "estimand": ("ATT",),
+    "control": ("never", "not_yet"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MatchSettings:
+    """The arguments of `match`, as they were carried out.
+
+    Raises
+    ------
+    DesignError
+        If a value is none of its choices, or two of them contradict each other.
+    """
+
+    on: tuple[str, ...]
+    exact: tuple[str, ...] = ()
+    treatment: str | None = None
+    method: str = "nearest"
+    distance: str = "logit"
+    caliper: float | None = None
+    caliper_scale: Scale = "sd"
+    ratio: int = 1
+    replace: bool = False
+    order: Order = "largest"
+    estimand: Literal["ATT"] = "ATT"
+    seed: int = DEFAULT_SEED
+    control: Control = "never"
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                known = ", ".join(map(repr, choices))
+                raise DesignError(f"{name} is {value!r}; choose from {known}.")
+        if not self.on:
+            raise DesignError("`on` is empty: name the covariates to match on.")
+        for name in ("on", "exact"):
+            columns = getattr(self, name)
+            if len(set(columns)) < len(columns):
+                raise DesignError(f"`{name}` names a column twice: {', '.join(columns)}.")
+        if isinstance(self.ratio, bool) or self.ratio != int(self.ratio) or self.ratio < 1:
+            raise DesignError(f"ratio is {self.ratio!r}; it is a whole number from 1.")
+        self._check_caliper()
+
+    def _check_caliper(self) -> None:
+        if self.caliper is None:
+            return
+        if not (np.isfinite(self.caliper) and self.caliper > 0):
+            raise DesignError(f"caliper is {self.caliper!r}; it is a positive number, or None.")
+        if self.distance == "mahalanobis" and self.caliper_scale == "sd":
+            raise DesignError(
+                "Mahalanobis distance is already in standard deviations and has no score whose "
+                'spread a caliper could count: write caliper_scale="raw", or leave `caliper` out.'
+            )
+
+    @property
+    def given(self) -> str | None:
+        """The column that holds a score from elsewhere, where `distance` names one."""
+        return None if self.distance in (*SCORES, "mahalanobis") else self.distance
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Columns that must hold numbers: the covariates and a given score."""
+        given = () if self.given is None else (self.given,)
+        return tuple(dict.fromkeys((*self.on, *given)))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that must be known of a firm."""
+        return tuple(dict.fromkeys((*self.numbers, *self.exact)))
+
+
+def as_names(value: Sequence[str] | None, name: str) -> tuple[str, ...]:
+    """Read a list of column names; a bare string is one name and not a list of letters."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    names = tuple(value)
+    if not all(isinstance(n, str) for n in names):
+        raise DesignError(f"`{name}` is a list of column names; it holds {names!r}.")
+    return names

@@ -1,0 +1,109 @@
+"""The verb `att`: by how much did the outcome of participants change?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from impact.core.errors import EstimationError
+from impact.core.panel import Panel, require_columns
+from impact.core.registry import METHODS, Method
+from impact.design.match import MatchResult
+
+# Imported for what they register.
+from impact.estimate import group_time, matched  # noqa: F401
+from impact.estimate.effect import EffectResult
+from impact.estimate.request import DEFAULT_SEED, AttRequest
+
+
+def att(
+    data: Panel | MatchResult,
+    outcome: str,
+    *,
+    method: str,
+    family: str = "gaussian",
+    covariates: Sequence[str] | None = None,
+    cluster: str | None = None,
+    conf_level: float = 0.95,
+    seed: int | None = None,
+    **options: Any,
+) -> EffectResult:
+    """Estimate the average effect of participation on participants (ATT).
+
+    Parameters
+    ----------
+    data : Panel or MatchResult
+        Firm-years from `impact.panel`, or a matched sample from `impact.match`.
+    outcome : str
+        Column of the outcome.
+    method : str
+        An estimator; `impact.methods()` lists them with what each needs and accepts.
+    family : str
+        Outcome family, `gaussian` unless the method offers more.
+    covariates : sequence of str, optional
+        Covariates, dated at the base period.
+    cluster : str, optional
+        Column of the clusters of the variance; each firm is its own where missing.
+    conf_level : float
+        Level of the intervals.
+    seed : int, optional
+        Seed of the uniform band.
+    **options
+        Options of the method.
+
+    Returns
+    -------
+    EffectResult
+
+    Raises
+    ------
+    EstimationError
+        If the method does not exist, does not accept what it was given, or cannot identify the
+        effect on these data.
+    """
+    found = METHODS.find("att", method)
+    _check_abilities(found, data, family, covariates, options)
+    inner = data.data
+    frame = inner.data if isinstance(inner, Panel) else inner
+    require_columns(frame, [outcome, *(covariates or ()), *([cluster] if cluster else [])])
+    request = AttRequest(
+        data=data,
+        outcome=outcome,
+        method=method,
+        family=family,
+        covariates=tuple(covariates or ()),
+        cluster=cluster,
+        conf_level=conf_level,
+        seed=DEFAULT_SEED if seed is None else seed,
+        options=dict(options),
+    )
+    result = found.function(request)
+    assert isinstance(result, EffectResult)
+    return result
+
+
+def _check_abilities(
+    method: Method,
+    data: Panel | MatchResult,
+    family: str,
+    covariates: Sequence[str] | None,
+    options: Mapping[str, Any],
+) -> None:
+    kind = "panel" if isinstance(data, Panel) else "matched"
+    if kind == "matched" and isinstance(data.data, Panel):
+        kind = "matched panel"
+    said = f"The method {method.name!r}"
+    if kind not in method.takes:
+        raise EstimationError(
+            f"{said} works on {' or '.join(method.takes)} data; it was given {kind} data."
+        )
+    if family not in method.families:
+        raise EstimationError(
+            f"{said} has the families {', '.join(method.families)}; {family!r} was asked for."
+        )
+    if covariates and not method.covariates:
+        raise EstimationError(f"{said} does not use covariates; leave `covariates` out.")
+    unknown = sorted(set(options) - set(method.options))
+    if unknown:
+        known = ", ".join(method.options) or "none"
+        raise EstimationError(f"{said} has no option {', '.join(unknown)}; its options: {known}.")

@@ -1,0 +1,198 @@
+"""An effect: estimates with their uncertainty, their firms and where they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from impact.core.errors import EstimationError
+from impact.core.inference import (
+    FloatArray,
+    infer,
+    influence_covariance,
+    uniform_critical_value,
+)
+from impact.core.tidy import estimate_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Aggregation = Literal["overall", "event", "cohort", "calendar"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EffectResult:
+    """Estimated effects; made by `impact.att` and `impact.regress`, never changed.
+
+    Attributes
+    ----------
+    estimates : DataFrame
+        Tidy table, one row per estimate: `term`, key columns (`cohort`, `time`, `event_time`),
+        `estimate` to `conf_high`, counts.
+    vcov : array, shape (k, k)
+        Covariance of the k estimates.
+    influence : DataFrame or None
+        Influence of each firm (index) on each estimate (columns are the terms), scaled so that
+        `vcov = s's / n^2` with s the rows summed within clusters.
+    firms : DataFrame or None
+        One row per firm, same index as `influence`: `cohort` (missing = never), `weight`, `cluster`.
+    method, estimand, outcome, family, label : str
+        Which number this is.
+    conf_level : float
+        Level of the intervals.
+    df : float or None
+        Degrees of freedom of the t distribution; None is the normal distribution.
+    small_sample : str
+        Name of the small-sample factor; a key of `impact.core.inference.SMALL_SAMPLE`.
+    variance : str
+        How the variance was computed, in words for a table note.
+    aggregation : str or None
+        `None` for the estimator's own rows (for group-time methods the cells), else the kind.
+    notes : tuple of str
+        What a reader must know.
+    source : object
+        The `Panel` or `MatchResult` it came from.
+    seed : int
+        Seed of the uniform band.
+    """
+
+    estimates: pd.DataFrame
+    vcov: FloatArray
+    influence: pd.DataFrame | None
+    firms: pd.DataFrame | None
+    method: str
+    estimand: str
+    outcome: str
+    family: str
+    label: str
+    conf_level: float
+    df: float | None
+    small_sample: str
+    variance: str
+    aggregation: str | None = None
+    notes: tuple[str, ...] = field(default=())
+    source: Any = None
+    seed: int = 20160516
+
+    def tidy(self) -> pd.DataFrame:
+        """A copy of the table of estimates."""
+        return self.estimates.copy()
+
+    def aggregate(self, kind: Aggregation = "overall") -> EffectResult:
+        """Average group-time effects into an event study, by cohort, by year, or into one number.
+
+        Parameters
+        ----------
+        kind : {"overall", "event", "cohort", "calendar"}
+            `overall` weights every treated cell by the size of its cohort.
+
+        Returns
+        -------
+        EffectResult
+            With influence functions that count the estimation of the cohort shares.
+
+        Raises
+        ------
+        EstimationError
+            If the method has no group-time cells.
+        """
+        from impact.estimate.aggregate import aggregate
+
+        return aggregate(self, kind)
+
+    def summary(self) -> str:
+        """The table of estimates and a sentence that says what it is."""
+        shown = [c for c in self.estimates.columns if not self.estimates[c].isna().all()]
+        table = self.estimates[shown].to_string(index=False, float_format=lambda x: f"{x:.4f}")
+        sentence = (
+            f"{self.estimand} on {self.label} by {self.method} ({self.family}); {self.variance}; "
+            f"{self.conf_level:.0%} intervals."
+        )
+        return "\n".join([table, sentence, *self.notes])
+
+    def plot(self) -> Figure:
+        """Draw the estimates with pointwise intervals (grey) and the uniform band."""
+        from impact.display.figures import effect_figure
+
+        return effect_figure(self.estimates, label=self.label)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+
+def effect_from_influence(
+    *,
+    keys: pd.DataFrame,
+    estimate: FloatArray,
+    influence: FloatArray,
+    firms: pd.DataFrame,
+    counts: pd.DataFrame,
+    method: str,
+    outcome: str,
+    family: str,
+    label: str,
+    conf_level: float,
+    variance: str,
+    estimand: str = "ATT",
+    aggregation: str | None = None,
+    band: bool = True,
+    notes: tuple[str, ...] = (),
+    source: Any = None,
+    seed: int = 20160516,
+) -> EffectResult:
+    """Build an `EffectResult` from influence functions: the one way for every own estimator.
+
+    Parameters
+    ----------
+    keys : DataFrame
+        Column `term` and the key columns, k rows.
+    estimate : array, shape (k,)
+    influence : array, shape (n, k)
+        See `EffectResult.influence`.
+    firms : DataFrame
+        n rows in the order of `influence`: `cohort`, `weight`, `cluster`.
+    counts : DataFrame
+        Count columns such as `n_treated` and `n_control`, k rows.
+    band : bool
+        Whether to add a uniform band over the rows.
+
+    Raises
+    ------
+    EstimationError
+        If the shapes do not agree.
+    """
+    if influence.shape != (len(firms), len(keys)) or len(estimate) != len(keys):
+        raise EstimationError(
+            f"{len(keys)} estimates came with influence functions of shape {influence.shape}."
+        )
+    vcov = influence_covariance(influence, firms["cluster"].to_numpy())
+    columns = infer(estimate, np.sqrt(np.diag(vcov)), conf_level=conf_level)
+    table = pd.concat([keys.reset_index(drop=True), columns], axis=1)
+    if band:
+        critical = uniform_critical_value(vcov, conf_level=conf_level, seed=seed)
+        table["band_low"] = table["estimate"] - critical * table["std_error"]
+        table["band_high"] = table["estimate"] + critical * table["std_error"]
+    table = pd.concat([table, counts.reset_index(drop=True)], axis=1)
+    table["n_clusters"] = int(firms["cluster"].nunique())
+    return EffectResult(
+        estimates=estimate_table(table, [c for c in keys.columns if c != "term"]),
+        vcov=vcov,
+        influence=pd.DataFrame(influence, index=firms.index, columns=list(keys["term"])),
+        firms=firms,
+        method=method,
+        estimand=estimand,
+        outcome=outcome,
+        family=family,
+        label=label,
+        conf_level=conf_level,
+        df=None,
+        small_sample="none",
+        variance=variance,
+        aggregation=aggregation,
+        notes=notes,
+        source=source,
+        seed=seed,
+    )

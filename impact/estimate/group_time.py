@@ -1,0 +1,426 @@
+"""Group-time effects: one effect for each cohort and year (Callaway and Sant'Anna 2021).
+
+Each cell compares the change of a cohort, from its base period to a target period, with the change
+of firms that were not participating, and nothing else: cells never borrow from firms that already
+participate. `impact.estimate.aggregate` averages the cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from impact.core.errors import EstimationError
+from impact.core.inference import FloatArray
+from impact.core.registry import METHODS
+from impact.estimate.did_scores import (
+    ESTIMATORS,
+    TRIM_LIMIT,
+    BoolArray,
+    NotIdentified,
+    design_matrix,
+)
+from impact.estimate.effect import EffectResult, effect_from_influence
+from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
+from impact.estimate.request import AttRequest
+
+FEW_CLUSTERS = 30
+_SHOWN_TERMS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTimeOptions:
+    """Options of `group_time`; see there."""
+
+    control: Literal["never", "not_yet"] = "never"
+    estimator: Literal["dr", "ipw", "reg"] = "dr"
+    base_period: Literal["varying", "universal"] = "varying"
+    anticipation: int = 0
+    unbalanced: Literal["pairwise", "balanced"] = "pairwise"
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> GroupTimeOptions:
+        """Check the options of a request.
+
+        Raises
+        ------
+        EstimationError
+            If an option has a value that does not exist.
+        """
+        choices = {
+            "control": ("never", "not_yet"),
+            "estimator": tuple(ESTIMATORS),
+            "base_period": ("varying", "universal"),
+            "unbalanced": ("pairwise", "balanced"),
+        }
+        for name, known in choices.items():
+            if name in given and given[name] not in known:
+                raise EstimationError(
+                    f"{name}={given[name]!r} does not exist for group_time; choose from "
+                    f"{', '.join(map(repr, known))}."
+                )
+        wait = given.get("anticipation", 0)
+        if isinstance(wait, bool) or not isinstance(wait, int | np.integer) or wait < 0:
+            raise EstimationError(
+                f"anticipation={wait!r} is not a number of periods; write 0, 1, 2, …"
+            )
+        return cls(**given)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One effect to be estimated: a cohort, a target period and the positions of its two periods."""
+
+    cohort: int
+    time: int
+    target: int
+    base: int
+
+    @property
+    def term(self) -> str:
+        """How the cell is printed."""
+        return f"ATT({self.cohort},{self.time})"
+
+
+@dataclass(slots=True)
+class _Cells:
+    """What is filled in cell by cell: k estimates, their influence (n, k), counts, and reasons."""
+
+    plan: list[Cell]
+    estimate: FloatArray
+    influence: FloatArray
+    n_treated: npt.NDArray[np.int64]
+    n_control: npt.NDArray[np.int64]
+    reasons: dict[str, list[str]] = field(default_factory=dict)
+
+    def say(self, reason: str, positions: list[int]) -> None:
+        """Remember that the cells at these positions share a limitation."""
+        self.reasons.setdefault(reason, []).extend(self.plan[i].term for i in positions)
+
+
+@METHODS.register(
+    "att",
+    "group_time",
+    summary="an effect for each cohort and year, against firms that do not participate (yet)",
+    takes=("panel", "matched panel"),
+    estimands=("ATT",),
+    families=("gaussian",),
+    covariates=True,
+    weights=True,
+    needs=(
+        "a period before joining",
+        "firms that never join, or join later (control='not_yet')",
+    ),
+    options=("control", "estimator", "base_period", "anticipation", "unbalanced"),
+    reference="Callaway and Sant'Anna (2021), equations 2.1-2.4; Sant'Anna and Zhao (2020)",
+)
+def group_time(request: AttRequest) -> EffectResult:
+    """Estimate ATT(g, t): the effect in year t on the firms that joined in year g.
+
+    Parameters
+    ----------
+    request : AttRequest
+        What `impact.att` was asked, with the options
+
+        control : {"never", "not_yet"}
+            Comparison firms: those that never join within the data, or these and all that have not
+            joined by the later of the two periods (plus `anticipation`).
+        estimator : {"dr", "ipw", "reg"}
+            Doubly robust, inverse probability weighting, outcome regression; all three are the
+            plain difference in differences where there are no covariates.
+        base_period : {"varying", "universal"}
+            Base of the cells before joining: the period before the target (a chain of short
+            differences), or the last period before joining (one long difference each, with a
+            reference row of 0). From joining on, both take the last period before joining.
+        anticipation : int
+            Periods before joining in which firms may already react; the base period moves back by
+            as many.
+        unbalanced : {"pairwise", "balanced"}
+            Each cell takes the firms observed in both of its periods, or only firms observed in
+            every period of the data are used at all.
+
+    Returns
+    -------
+    EffectResult
+        One row per cell, keys `cohort, time, event_time`; counts are the firms behind the cell.
+        Cells that cannot be estimated are missing, and `notes` say why. Where a cohort is one firm
+        (or one cluster), its estimate stands without a standard error, which is undefined.
+
+    Raises
+    ------
+    DataError
+        If a column holds text or infinite values, or a cluster changes within a firm.
+    EstimationError
+        If there is no firm to compare with, nobody joins after the first period, or no cell can be
+        estimated.
+
+    Notes
+    -----
+    Covariates are those of the base period of the cell; so are the weights. R `did` takes them from
+    the earlier of the two periods, which differs for cells before joining with a universal base.
+    Where a firm is not in a cell its influence is 0, and the influence of the n_c firms in the cell
+    is multiplied by n / n_c, so that the variance of every cell is `s's / n^2` (section 4.1).
+
+    References
+    ----------
+    Callaway, B. and Sant'Anna, P. (2021), "Difference-in-Differences with multiple time periods",
+    Journal of Econometrics 225(2). Sant'Anna, P. and Zhao, J. (2020), "Doubly robust
+    difference-in-differences estimators", Journal of Econometrics 219(1).
+
+    Examples
+    --------
+    >>> import impact
+    >>> from impact.simulate.programme import programme
+    >>> frame, truth = programme(firms=60, periods=4, cohorts=(3,), seed=1, noise=0.0)
+    >>> panel = impact.panel(frame, unit="firm", time="year", cohort="joined")
+    >>> effect = impact.att(panel, "exports", method="group_time")
+    >>> effect.tidy()[["term", "estimate", "n_treated", "n_control"]].tail(2).round(6)
+           term  estimate  n_treated  n_control
+    1  ATT(3,3)       0.1         30         30
+    2  ATT(3,4)       0.2         30         30
+    """
+    options = GroupTimeOptions.read(request.options)
+    data = _eligible(firm_periods(request), options, request.outcome)
+    plan = _plan(data, options)
+    cells = _estimate(data, plan, options, request.covariates)
+    if np.isnan(cells.estimate).all():
+        raise EstimationError(
+            "No group-time effect can be estimated. " + " ".join(_reason_notes(cells))
+        )
+    panel = panel_of(request.data)
+    by = "firm" if request.cluster is None else panel.label(request.cluster)
+    return effect_from_influence(
+        keys=_keys(plan),
+        estimate=cells.estimate,
+        influence=cells.influence,
+        firms=data.firms(),
+        counts=pd.DataFrame({"n_treated": cells.n_treated, "n_control": cells.n_control}),
+        method="group_time",
+        outcome=request.outcome,
+        family=request.family,
+        label=panel.label(request.outcome),
+        conf_level=request.conf_level,
+        variance=f"standard errors from influence functions, clustered by {by}",
+        notes=(*data.notes, *_reason_notes(cells), *_cluster_notes(data)),
+        source=request.data,
+        seed=request.seed,
+    )
+
+
+def _keys(plan: list[Cell]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "term": [cell.term for cell in plan],
+            "cohort": [cell.cohort for cell in plan],
+            "time": [cell.time for cell in plan],
+            "event_time": [cell.time - cell.cohort for cell in plan],
+        }
+    )
+
+
+def _eligible(data: FirmPeriods, options: GroupTimeOptions, outcome: str) -> FirmPeriods:
+    """Leave out, with a note, the firms that can be in no cell; refuse where nothing remains."""
+    first, last = int(data.periods[0]), int(data.periods[-1])
+    data = _without_unobserved(data, options, outcome)
+    always = data.cohort <= first + options.anticipation
+    named = ", ".join(f"{n:,} in {int(g)}" for g, n in _sizes(data.cohort[always]))
+    data = data.kept(
+        ~always,
+        "Left out, joined before there is a period without participation in the data, which begin "
+        f"in {first} (firms: {named}).",
+    )
+    late = np.isfinite(data.cohort) & (data.cohort > last + options.anticipation)
+    if late.any():
+        data = replace(data, cohort=np.where(late, np.inf, data.cohort)).noted(
+            f"Joined after the data end in {last}, so counted as never (firms: {int(late.sum()):,})."
+        )
+    joined = data.cohort[np.isfinite(data.cohort)]
+    if not (joined <= last).any():
+        raise EstimationError(
+            f"No firm joins between the second and the last period ({first} to {last}) with "
+            f"'{outcome}' observed; a group-time effect needs firms that are seen before and after "
+            "joining."
+        )
+    if options.control == "never" and len(joined) == len(data.cohort):
+        raise EstimationError(
+            "There is no firm that never joins, and control='never' was asked for. Use "
+            "control='not_yet' to compare with firms that join later, or add comparison firms."
+        )
+    return data
+
+
+def _without_unobserved(data: FirmPeriods, options: GroupTimeOptions, outcome: str) -> FirmPeriods:
+    """Apply the policy for firms that are not observed in every period."""
+    seen = ~np.isnan(data.outcome)
+    lacks = seen & np.isnan(data.covariates).any(axis=0)
+    if options.unbalanced == "balanced":
+        complete = (seen & ~lacks).all(axis=1)
+        return data.kept(
+            complete,
+            f"Left out, '{outcome}' or a covariate missing in some period, unbalanced='balanced' "
+            f"(firms: {int((~complete).sum()):,}).",
+        )
+    twice = seen.sum(axis=1) >= 2
+    data = data.kept(
+        twice,
+        f"Left out, '{outcome}' in fewer than two periods (firms: {int((~twice).sum()):,}).",
+    )
+    partly = int((~seen[twice]).any(axis=1).sum())
+    if partly:
+        data = data.noted(
+            f"'{outcome}' is missing in some period (firms: {partly:,} of {len(data.units):,}); each "
+            "cell uses the firms observed in both of its periods, unbalanced='pairwise'."
+        )
+    if lacks[twice].any():
+        count = int(lacks[twice].any(axis=1).sum())
+        data = data.noted(
+            f"A covariate is missing in some period (firms: {count:,}); these firms are not in the "
+            "cells that have this period as their base."
+        )
+    return data
+
+
+def _sizes(cohort: FloatArray) -> Iterator[tuple[float, int]]:
+    values, counts = np.unique(cohort, return_counts=True)
+    return zip(values.tolist(), counts.tolist(), strict=True)
+
+
+def _plan(data: FirmPeriods, options: GroupTimeOptions) -> list[Cell]:
+    """Every cell with its base period, cohorts and periods in order.
+
+    From `anticipation` periods before joining on, the base is the last period before that; before,
+    it is the preceding period (varying) or that same last one (universal).
+    """
+    periods = data.periods
+    plan = []
+    for g in np.unique(data.cohort[np.isfinite(data.cohort)]).astype(int).tolist():
+        last_before = int(np.flatnonzero(periods + options.anticipation < g)[-1])
+        for target, time in enumerate(periods.tolist()):
+            affected = time >= g - options.anticipation
+            if options.base_period == "universal" or affected:
+                plan.append(Cell(g, time, target, last_before))
+            elif target > 0:
+                plan.append(Cell(g, time, target, target - 1))
+    return plan
+
+
+def _estimate(
+    data: FirmPeriods, plan: list[Cell], options: GroupTimeOptions, names: tuple[str, ...]
+) -> _Cells:
+    """Fill every cell; those with the same firms and base period share their models."""
+    n, k = len(data.units), len(plan)
+    count = np.zeros(k, dtype=np.int64)
+    cells = _Cells(plan, np.full(k, np.nan), np.zeros((n, k)), count, count.copy())
+    clusters = pd.factorize(data.cluster)[0]
+    for members, positions in _blocks(data, plan, options):
+        treated = data.cohort[members] == plan[positions[0]].cohort
+        cells.n_treated[positions] = treated.sum()
+        cells.n_control[positions] = (~treated).sum()
+        if plan[positions[0]].base == plan[positions[0]].target:
+            cells.estimate[positions] = 0.0  # the reference of a universal base, by construction
+            continue
+        try:
+            parameters = _fill(cells, data, members, treated, positions, options, names)
+        except NotIdentified as reason:
+            cells.influence[:, positions] = np.nan
+            cells.say(f"no estimate, {reason}", positions)
+            continue
+        undefined = _undefined_variance(clusters[members], treated, parameters)
+        if undefined:
+            cells.influence[:, positions] = np.nan
+            cells.say(f"no standard error, {undefined}", positions)
+    return cells
+
+
+def _fill(
+    cells: _Cells,
+    data: FirmPeriods,
+    members: npt.NDArray[np.int64],
+    treated: BoolArray,
+    positions: list[int],
+    options: GroupTimeOptions,
+    names: tuple[str, ...],
+) -> int:
+    """Estimate the cells of one block; returns the number of parameters of its models."""
+    if not treated.any():
+        raise NotIdentified("no firm of the cohort is observed in both periods")
+    if treated.all():
+        raise NotIdentified("no comparison firm is observed in both periods")
+    base = cells.plan[positions[0]].base
+    columns = np.array(positions)
+    targets = np.array([cells.plan[i].target for i in positions])
+    change = data.outcome[np.ix_(members, targets)] - data.outcome[members, base][:, None]
+    design, dropped = design_matrix(data.covariates[:, members, base].T, names)
+    for name, reason in dropped:
+        cells.say(f"covariate '{name}' left out, it {reason}", positions)
+    score = ESTIMATORS[options.estimator](change, treated, data.weights[members, base], design)
+    if score.trimmed:
+        cells.say(
+            f"left out, comparison firms with a propensity of {TRIM_LIMIT} or more (firms: "
+            f"{score.trimmed:,})",
+            positions,
+        )
+    cells.estimate[positions] = score.att
+    scale = len(data.units) / len(members)
+    cells.influence[np.ix_(members, columns)] = score.influence * scale
+    return int(design.shape[1])
+
+
+def _undefined_variance(
+    clusters: npt.NDArray[np.int64], treated: BoolArray, parameters: int
+) -> str:
+    """Why the spread between clusters cannot be seen in this cell; empty where it can."""
+    if len(np.unique(clusters[treated])) < 2:
+        return "the cohort is one firm or one cluster"
+    if len(np.unique(clusters[~treated])) < 2 or (~treated).sum() <= parameters:
+        return "too few comparison firms or clusters"
+    return ""
+
+
+def _blocks(
+    data: FirmPeriods, plan: list[Cell], options: GroupTimeOptions
+) -> Iterator[tuple[npt.NDArray[np.int64], list[int]]]:
+    """Firms (positions) and cells (positions in the plan) that share firms and base period."""
+    seen = ~np.isnan(data.outcome)
+    dated = seen & ~np.isnan(data.covariates).any(axis=0)  # may serve as a base period
+    blocks: dict[tuple[int, int, bool, bytes], list[int]] = {}
+    for i, cell in enumerate(plan):
+        free = np.inf
+        if options.control == "not_yet":
+            free = data.periods[max(cell.target, cell.base)] + options.anticipation
+        control = np.isinf(data.cohort) | ((data.cohort > free) & (data.cohort != cell.cohort))
+        inside = (control | (data.cohort == cell.cohort)) & dated[:, cell.base]
+        inside &= seen[:, cell.target]
+        reference = cell.base == cell.target
+        key = (cell.cohort, cell.base, reference, np.packbits(inside).tobytes())
+        blocks.setdefault(key, []).append(i)
+    for (_, _, _, packed), positions in blocks.items():
+        bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=len(data.units))
+        yield np.flatnonzero(bits), positions
+
+
+def _reason_notes(cells: _Cells) -> list[str]:
+    """One note per limitation, naming the first cells that share it."""
+    notes = []
+    for reason, terms in cells.reasons.items():
+        shown = ", ".join(terms[:_SHOWN_TERMS])
+        if len(terms) > _SHOWN_TERMS:
+            shown += f" and {len(terms) - _SHOWN_TERMS} more"
+        notes.append(f"{shown}: {reason}.")
+    return notes
+
+
+def _cluster_notes(data: FirmPeriods) -> list[str]:
+    """Warn where the normal approximation rests on few treated clusters."""
+    count = len(pd.unique(data.cluster[np.isfinite(data.cohort)]))
+    if count >= FEW_CLUSTERS:
+        return []
+    return [
+        f"Only {count} participating clusters (fewer than {FEW_CLUSTERS}): normal critical values may "
+        "make the intervals too short."
+    ]

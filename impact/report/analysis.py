@@ -1,0 +1,180 @@
+"""What a study of firms computes, in the order of its questions: design, effects, checks, value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from impact.core.errors import StudyError
+from impact.core.ledger import Ledger
+from impact.core.panel import Panel
+from impact.design.match import MatchResult, match
+from impact.diagnose.check import CheckResult, check
+from impact.estimate.att import att
+from impact.estimate.effect import EffectResult
+from impact.estimate.regress import regress
+from impact.report.receive import Received
+from impact.report.study import OutcomeSection, Study
+from impact.value.cost_effectiveness import ValueResult, cost_effectiveness
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutcomeEffects:
+    """The three estimates of one outcome, and the check of the group-time one."""
+
+    outcome: OutcomeSection
+    regression: EffectResult
+    matched: EffectResult
+    group_time: EffectResult
+    pretrends: CheckResult
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """Everything that the annex of an evaluation prints."""
+
+    panel: Panel
+    match: MatchResult
+    effects: tuple[OutcomeEffects, ...]
+    value: ValueResult | None
+    value_effect: EffectResult | None
+
+    def estimates(self) -> pd.DataFrame:
+        """Every estimate in canonical columns, with its method, outcome, label and factor."""
+        parts = []
+        for one in self.effects:
+            for effect in (one.regression, one.matched, one.group_time):
+                parts.append(_labelled(effect, effect.method))
+                if effect is not one.regression:
+                    for kind in ("overall", "event"):
+                        parts.append(_labelled(effect.aggregate(kind), f"{effect.method}, {kind}"))
+        return pd.concat(parts, ignore_index=True)
+
+    def ledgers(self) -> list[Ledger]:
+        """Rows used by each outcome's regression, and firms through the match."""
+        return [*(one.ledger for one in self.effects), self.match.ledger]
+
+
+def _labelled(effect: EffectResult, method: str) -> pd.DataFrame:
+    return effect.tidy().assign(
+        outcome=effect.outcome,
+        method=method,
+        label=f"{effect.estimand} on {effect.label}",
+        small_sample=effect.small_sample,
+    )
+
+
+def analyse(received: Received) -> Analysis:
+    """Run the design, then the effects, then the checks, then the value of a study of firms.
+
+    Raises
+    ------
+    ImpactError
+        From the stage that cannot answer.
+    """
+    study, panel = received.study, received.panel
+    if panel is None or study.match is None:
+        raise StudyError(f"The study {study.study.name!r} has no firms to analyse.")
+    m = study.match
+    matched = match(
+        panel,
+        on=list(m.on),
+        exact=list(m.exact) or None,
+        distance=m.distance,
+        caliper=m.caliper,
+        caliper_scale=m.caliper_scale,
+        ratio=m.ratio,
+        order=m.order,
+        seed=study.study.seed,
+    )
+    effects = tuple(_effects(study, panel, matched, outcome) for outcome in study.outcome)
+    value, value_effect = _value(study, panel)
+    return Analysis(panel, matched, effects, value, value_effect)
+
+
+def _effects(
+    study: Study, panel: Panel, matched: MatchResult, outcome: OutcomeSection
+) -> OutcomeEffects:
+    level, seed = study.study.conf_level, study.study.seed
+    r = study.regress
+    assert r is not None
+    terms = [*r.terms, *outcome.controls]
+    regression = regress(
+        f"{outcome.name} ~ {' + '.join(terms)} | {' + '.join(r.fixed_effects)}",
+        panel,
+        cluster=r.cluster,
+        small_sample=r.small_sample,
+        conf_level=level,
+    )
+    pairs = att(matched, outcome.name, method="matched_did", conf_level=level, seed=seed)
+    groups = _group_time(study, panel, outcome.name)
+    used = [outcome.name, *terms, *r.fixed_effects, r.cluster]
+    return OutcomeEffects(
+        outcome, regression, pairs, groups, check(groups, ["pretrends"]),
+        _sample_ledger(panel, outcome, used),
+    )  # fmt: skip
+
+
+def _group_time(study: Study, panel: Panel, outcome: str) -> EffectResult:
+    g = study.group_time
+    assert g is not None
+    return att(
+        panel,
+        outcome,
+        method="group_time",
+        conf_level=study.study.conf_level,
+        seed=study.study.seed,
+        control=g.control,
+        base_period=g.base_period,
+        anticipation=g.anticipation,
+        unbalanced=g.unbalanced,
+    )
+
+
+def _sample_ledger(panel: Panel, outcome: OutcomeSection, used: list[str]) -> Ledger:
+    """Rows of the panel that an outcome's regression uses, the others by the column they lack."""
+    left = panel.data
+    ledger = Ledger.opened(f"sample: {outcome.label}", len(left), int(left[panel.unit].nunique()))
+    for column in dict.fromkeys(used):
+        keep = left[left[column].notna()]
+        if len(keep) < len(left):
+            reason = f"{panel.label(column)} missing"
+            ledger = ledger.dropped(reason, len(left) - len(keep), int(keep[panel.unit].nunique()))
+        left = keep
+    return ledger
+
+
+def _value(study: Study, panel: Panel) -> tuple[ValueResult | None, EffectResult | None]:
+    """Cost per unit of the declared outcome, over the participants of the roster."""
+    v = study.value
+    if v is None:
+        return None, None
+    effect = _group_time(study, panel, v.outcome)
+    joined = panel.unit_cohort().dropna().astype("int64").value_counts().sort_index()
+    participants = {int(g): int(n) for g, n in joined.items()}
+    costs = pd.DataFrame(
+        [
+            {
+                "item": c.item,
+                "year": year,
+                "amount": c.amount_per_participant * count,
+                "currency": c.currency,
+                "source_of_funds": c.source_of_funds,
+                "assumed": c.assumed,
+            }
+            for c in study.cost
+            for year, count in participants.items()
+        ]
+    )
+    value = cost_effectiveness(
+        effect,
+        costs,
+        horizon=v.horizon,
+        discount_rate=v.discount_rate,
+        outcome_unit=v.outcome_unit,
+        currency=study.cost[0].currency,
+        participants=participants,
+    )
+    return value, effect

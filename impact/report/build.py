@@ -1,0 +1,232 @@
+"""The verb of the report: a study file in, annex, workbook, results, figures and manifest out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from impact.core.errors import ReportError
+from impact.core.ledger import Ledger
+from impact.display.document import Document
+from impact.report.manifest import is_current, provenance, sha256, write_manifest
+from impact.report.pdf import write_pdf
+from impact.report.receive import Received, receive
+from impact.report.results import write_results
+from impact.report.workbook import write_workbook
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Where the annex of a study lies, and its headline lines."""
+
+    study: str
+    pdf: Path
+    headlines: tuple[str, ...]
+    unchanged: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Content:
+    """What a study computed, before anything is written."""
+
+    document: Document
+    estimates: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+    ledgers: list[Ledger]
+    figures: dict[str, object]
+
+
+def build(study: Path, *, out: Path | None = None, if_changed: bool = False) -> Built:
+    """Run a study and write its outputs.
+
+    Parameters
+    ----------
+    study : Path
+        study.toml.
+    out : Path, optional
+        Output folder; the study's own folder where missing.
+    if_changed : bool
+        Leave the outputs alone when inputs, code, versions and outputs are those of the manifest.
+
+    Returns
+    -------
+    Built
+
+    Raises
+    ------
+    ImpactError
+        From any stage. Outputs appear under their names only when all of them are whole.
+    """
+    received = receive(study)
+    folder = out if out is not None else study.parent
+    made_from = provenance(study, received.inputs, received.study.study.seed)
+    if if_changed and is_current(folder, made_from):
+        known = json.loads((folder / "results.json").read_text("utf-8"))
+        return Built(known["study"], folder / "appendix.pdf", tuple(known["headlines"]), True)
+    content = _content(received)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _staging(folder) as stage:
+        outputs = _write(content, stage)
+        write_manifest(
+            stage / "manifest.json",
+            made_from=made_from,
+            ledgers=content.ledgers,
+            outputs=outputs,
+        )
+        _move(stage, folder, [*outputs, "manifest.json"])
+    _write_panel(received, study, out)
+    lines = tuple(h.shown() for h in content.document.headlines)
+    return Built(received.study.study.name, folder / "appendix.pdf", lines, False)
+
+
+def _content(received: Received) -> _Content:
+    """Everything that is computed; a study of firms and an audit of claims may stand in one study."""
+    if received.panel is not None:
+        return _firms_content(received)
+    from impact.report.exhibits_claims import claims_content
+
+    document, tables = claims_content(received)
+    return _Content(document, pd.DataFrame(), tables, list(received.ledgers), {})
+
+
+def _firms_content(received: Received) -> _Content:
+    from impact.display.figures import effect_panels
+    from impact.display.love import love_figure
+    from impact.report.analysis import analyse
+    from impact.report.exhibits_firms import firms_document
+
+    analysis = analyse(received)
+    balance = analysis.match.balance()
+    tables = {
+        "balance": balance,
+        "checks": pd.concat(
+            [one.pretrends.tidy().assign(outcome=one.outcome.name) for one in analysis.effects],
+            ignore_index=True,
+        ),
+    }
+    if analysis.value is not None:
+        tables["value"] = analysis.value.tidy()
+    labels = {c: analysis.panel.label(c) for c in balance["covariate"]}
+    panels = [
+        (f"{one.outcome.label}, {one.outcome.unit}", one.group_time.aggregate("event").tidy())
+        for one in analysis.effects
+    ]
+    return _Content(
+        document=firms_document(received, analysis),
+        estimates=analysis.estimates(),
+        tables=tables,
+        ledgers=[*received.ledgers, *analysis.ledgers()],
+        figures={
+            "figures/balance.svg": love_figure(balance.replace({"covariate": labels})),
+            "figures/event_study.svg": effect_panels(panels),
+        },
+    )
+
+
+def _write(content: _Content, stage: Path) -> dict[str, Path]:
+    """Write every output but the manifest into the staging folder."""
+    from impact.display.figures import save_svg
+
+    (stage / "figures").mkdir()
+    for name, figure in content.figures.items():
+        save_svg(figure, stage / name)
+    write_pdf(content.document, stage)
+    write_workbook(content.document, stage / "tables.xlsx")
+    write_results(
+        content.document,
+        stage / "results.json",
+        estimates=content.estimates,
+        ledgers=content.ledgers,
+        tables=content.tables,
+    )
+    names = ["appendix.pdf", "results.json", "tables.xlsx", *sorted(content.figures)]
+    return {name: stage / name for name in names}
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A folder beside the final ones, on the same disk, gone when done or failed."""
+    stage = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _move(stage: Path, folder: Path, names: list[str]) -> None:
+    """Put whole files under their final names; the manifest last, since it vouches for the others."""
+    try:
+        for name in names:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(stage / name, target)
+    except OSError as error:
+        raise ReportError(f"{folder / name} cannot be written: {error.strerror}.") from error
+
+
+def _write_panel(received: Received, study: Path, out: Path | None) -> None:
+    """Write the firm-years that were analysed below `data_processed/`; they name firms and stay there."""
+    if received.panel is None:
+        return
+    if out is not None:
+        root = out
+    else:
+        inside = study.resolve().parent.parent.name == "reports"
+        root = study.resolve().parent.parent.parent if inside else study.resolve().parent
+    folder = root / "data_processed" / received.study.study.name
+    folder.mkdir(parents=True, exist_ok=True)
+    panel = received.panel
+    with _staging(folder) as stage:
+        rows = panel.data.sort_values([panel.unit, panel.time])
+        rows.to_csv(stage / "panel.csv", index=False, lineterminator="\n")
+        _move(stage, folder, ["panel.csv"])
+
+
+def describe(received: Received) -> str:
+    """What `impact check` prints of a study without faults."""
+    lines = [f"{received.path}: no fault found."]
+    for ledger in received.ledgers:
+        firms = f", {ledger.units_in:,} firms" if ledger.units_in is not None else ""
+        lines.append(f"  {ledger.table}: {ledger.rows_in:,} rows{firms}")
+    if received.panel is not None:
+        lines.append(f"  {received.panel.summary()}")
+    return "\n".join(lines)
+
+
+def verify(folder: Path) -> str:
+    """Run a study again and compare every output, byte by byte.
+
+    Returns
+    -------
+    str
+        A sentence that says how many files are equal.
+
+    Raises
+    ------
+    ReportError
+        If an output is missing or differs.
+    """
+    study = folder / "study.toml"
+    with tempfile.TemporaryDirectory() as again:
+        build(study, out=Path(again))
+        known = json.loads((Path(again) / "manifest.json").read_text("utf-8"))
+        names = [*known["outputs_sha256"], "manifest.json"]
+        differ = [
+            name
+            for name in names
+            if not (folder / name).is_file() or sha256(folder / name) != sha256(Path(again) / name)
+        ]
+    if differ:
+        raise ReportError(
+            f"{folder}: {', '.join(differ)} differ from a second run. Run the study again, or compare "
+            "the versions in manifest.json with those installed."
+        )
+    return f"{folder}: {len(names)} files, each equal to a second run's."

@@ -1,0 +1,381 @@
+"""study.toml: what a study declares, held against its contract with every fault in one pass."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from impact.core.errors import Fault, StudyError
+
+
+class _Section(BaseModel):
+    """A table of study.toml: an unknown key is a fault, and a read study does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class StudySection(_Section):
+    """`[study]`: what is evaluated."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    programme: str
+    source: str
+    question: str = ""
+    first_year: int | None = None
+    last_year: int | None = None
+    seed: int = 20160516
+    conf_level: float = Field(default=0.95, gt=0.5, lt=1.0)
+
+
+class DataSection(_Section):
+    """`[data]`: the firm-year file, and the study's name for each of its columns."""
+
+    file: str | None = None
+    package: str | None = None
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    columns: dict[str, str]
+    text: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class PanelSection(_Section):
+    """`[panel]`: the role of each column."""
+
+    unit: str
+    time: str
+    treatment: str | None = None
+    cohort: str | None = None
+
+
+class Derivation(_Section):
+    """`[derive]`: a column made from a column."""
+
+    log: str | None = None
+    lag: str | None = None
+    before_first: float | None = None
+
+    @property
+    def source(self) -> str:
+        """The column it is made from."""
+        return self.log or self.lag or ""
+
+
+class MatchSection(_Section):
+    """`[match]`: who is comparable to whom."""
+
+    on: tuple[str, ...] = Field(min_length=1)
+    exact: tuple[str, ...] = ()
+    distance: str = "logit"
+    caliper: float | None = Field(default=None, gt=0)
+    caliper_scale: Literal["sd", "raw"] = "sd"
+    ratio: int = Field(default=1, ge=1)
+    order: Literal["largest", "smallest", "data"] = "largest"
+
+
+class OutcomeSection(_Section):
+    """`[[outcome]]`: what may have changed."""
+
+    name: str
+    label: str
+    unit: str
+    controls: tuple[str, ...] = ()
+
+
+class RegressSection(_Section):
+    """`[regress]`: the regression with fixed effects."""
+
+    terms: tuple[str, ...] = Field(min_length=1)
+    fixed_effects: tuple[str, ...] = Field(min_length=1, max_length=2)
+    cluster: str
+    small_sample: Literal["fixest", "linearmodels", "none"] = "fixest"
+
+
+class GroupTimeSection(_Section):
+    """`[group_time]`: the group-time effects."""
+
+    control: Literal["never", "not_yet"] = "never"
+    base_period: Literal["varying", "universal"] = "varying"
+    anticipation: int = Field(default=0, ge=0)
+    unbalanced: Literal["pairwise", "balanced"] = "pairwise"
+
+
+class ValueSection(_Section):
+    """`[value]`: what is bought, and over how long."""
+
+    outcome: str
+    outcome_unit: str
+    horizon: int = Field(ge=0)
+    discount_rate: float = Field(ge=0, lt=1)
+
+
+class CostSection(_Section):
+    """`[[cost]]`: one line of cost."""
+
+    item: str
+    amount_per_participant: float = Field(gt=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    source_of_funds: str
+    assumed: bool
+    note: str = ""
+
+
+class FileSection(_Section):
+    """`[claims]` and `[budget]`: a file to audit."""
+
+    file: str
+
+
+class Study(_Section):
+    """A whole study.toml.
+
+    A study has firms (`data`, `panel`, `outcome`, ...), or claims (`claims`, `budget`), or both.
+    """
+
+    study: StudySection
+    data: DataSection | None = None
+    panel: PanelSection | None = None
+    derive: dict[str, Derivation] = {}
+    labels: dict[str, str] = {}
+    match: MatchSection | None = None
+    outcome: tuple[OutcomeSection, ...] = ()
+    regress: RegressSection | None = None
+    group_time: GroupTimeSection | None = None
+    value: ValueSection | None = None
+    cost: tuple[CostSection, ...] = ()
+    claims: FileSection | None = None
+    budget: FileSection | None = None
+
+
+def read_study(path: Path) -> tuple[Study | None, list[Fault]]:
+    """Read study.toml and list what is wrong with it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Study or None
+        The study, also where its only faults are unknown keys, so that its data can be checked in
+        the same pass; None where it cannot be understood.
+    list of Fault
+        Every fault, with its line.
+
+    Raises
+    ------
+    StudyError
+        If the file does not exist or is not TOML.
+    """
+    name = path.name
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        raw = tomllib.loads(text)
+    except OSError:
+        fault = Fault("the file cannot be read", "give the path of a study.toml", file=str(path))
+        raise StudyError("There is no such study.", [fault]) from None
+    except UnicodeDecodeError:
+        fault = Fault("the file is not UTF-8 text", "save it as UTF-8", file=name)
+        raise StudyError("The study cannot be read.", [fault]) from None
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"at line (\d+)", str(error))
+        row = int(found[1]) if found else None
+        fault = Fault(f"not valid TOML: {error}", "correct the line", file=name, row=row)
+        raise StudyError("The study cannot be read.", [fault]) from None
+    study, faults = _validated(raw, text, name)
+    if study is not None:
+        faults += _cross_faults(study, text, name)
+    return study, sorted(faults, key=lambda f: f.row or 0)
+
+
+def _validated(raw: dict[str, Any], text: str, name: str) -> tuple[Study | None, list[Fault]]:
+    raw = _tuples(raw)
+    try:
+        return Study.model_validate(raw), []
+    except ValidationError as error:
+        problems = error.errors()
+    faults = [_fault(problem, text, name) for problem in problems]
+    for problem in problems:
+        if problem["type"] == "extra_forbidden":
+            _remove(raw, problem["loc"])
+    try:
+        return Study.model_validate(raw), faults
+    except ValidationError:
+        return None, faults
+
+
+def _tuples(value: Any) -> Any:
+    """Arrays as tuples, so that strict validation of frozen sections accepts them."""
+    if isinstance(value, dict):
+        return {k: _tuples(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return tuple(_tuples(v) for v in value)
+    return value
+
+
+def _remove(raw: Any, loc: Sequence[int | str]) -> None:
+    for part in loc[:-1]:
+        raw = raw[part]
+    del raw[loc[-1]]
+
+
+def _fault(problem: Any, text: str, name: str) -> Fault:
+    loc = tuple(problem["loc"])
+    key = ".".join(str(p) for p in loc)
+    row = line_of(text, loc)
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        known = _known_keys(loc[:-1])
+        near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"the keys here are {', '.join(known)}"
+        return Fault("this key is unknown", hint, file=name, row=row, column=key,
+                     value=problem["input"])  # fmt: skip
+    if kind == "missing":
+        return Fault("this key is missing", "add it", file=name, row=row, column=key)
+    return Fault(problem["msg"][0].lower() + problem["msg"][1:], "correct the value", file=name,
+                 row=row, column=key, value=problem["input"])  # fmt: skip
+
+
+def _known_keys(loc: Sequence[int | str]) -> list[str]:
+    model: type[BaseModel] = Study
+    for part in loc:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        found = list(_models(model.model_fields[part].annotation))
+        if found:
+            model = found[0]
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models(inner)
+
+
+def line_of(text: str, loc: Sequence[int | str]) -> int | None:
+    """Line of a key in a TOML text, counted from 1; the line of its table where the key is absent.
+
+    Examples
+    --------
+    >>> line_of("[study]\\nname = 'x'\\n[[outcome]]\\n[[outcome]]\\nunit = 1", ("outcome", 1, "unit"))
+    5
+    """
+    tables = [str(p) for p in loc if not isinstance(p, int)]
+    index = next((p for p in loc if isinstance(p, int)), 0)
+    seen: dict[str, int] = {}
+    here: list[str] = []
+    current = 0
+    best: int | None = None
+    depth = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        header = re.fullmatch(r"\[(\[)?\s*([\w.\"' -]+?)\s*\]?\]\s*(#.*)?", stripped)
+        if header:
+            here = [p.strip().strip("\"'") for p in header[2].split(".")]
+            if header[1]:
+                seen[header[2]] = seen.get(header[2], -1) + 1
+                current = seen[header[2]]
+            else:
+                current = 0
+            wanted = tables[: len(here)] == here and current == index
+            if wanted and len(here) > depth:
+                best, depth = number, len(here)
+            continue
+        key = re.match(r"([\w.\"'-]+)\s*=", stripped)
+        if key:
+            full = [*here, *(p.strip("\"'") for p in key[1].split("."))]
+            if tables[: len(full)] == full and current == index and len(full) > depth:
+                best, depth = number, len(full)
+    return best
+
+
+def _cross_faults(study: Study, text: str, name: str) -> list[Fault]:
+    """Names that refer to nothing, and sections that need one another."""
+    faults: list[Fault] = []
+
+    def add(loc: Sequence[int | str], problem: str, remedy: str, value: object = None) -> None:
+        key = ".".join(str(p) for p in loc)
+        faults.append(Fault(problem, remedy, file=name, row=line_of(text, loc), column=key,
+                            value=value))  # fmt: skip
+
+    if study.data is None and study.claims is None:
+        add(("study",), "the study has neither [data] nor [claims]", "add one of them")
+    if study.data is not None:
+        _data_faults(study, add)
+        _name_faults(study, add)
+    return faults
+
+
+def _data_faults(study: Study, add: Any) -> None:
+    data = study.data
+    assert data is not None
+    if (data.file is None) == (data.package is None):
+        add(("data",), "give either file or package, one of the two", "keep one of the keys")
+    if study.panel is None:
+        add(
+            ("data",), "[data] needs [panel]", "add [panel] with unit, time and treatment or cohort"
+        )
+    elif (study.panel.treatment is None) == (study.panel.cohort is None):
+        add(("panel",), "give either treatment or cohort", "keep one of the keys")
+    if study.study.first_year is None or study.study.last_year is None:
+        add(("study",), "[data] needs the declared period", "add first_year and last_year")
+    elif study.study.first_year > study.study.last_year:
+        add(("study", "last_year"), "the period ends before it begins", "exchange the years",
+            study.study.last_year)  # fmt: skip
+    for section, present in (("outcome", study.outcome), ("regress", study.regress),
+                             ("match", study.match), ("group_time", study.group_time)):  # fmt: skip
+        if not present:
+            add(("data",), f"an evaluation needs [{section}]", f"add [{section}]")
+    if study.value is not None and not study.cost:
+        add(("value",), "[value] needs a cost", "add a [[cost]]")
+    if len({c.currency for c in study.cost}) > 1:
+        add(("cost",), "the costs are in several currencies", "give all in one currency")
+
+
+def _name_faults(study: Study, add: Any) -> None:
+    """Every name that is used must be a declared or derived column."""
+    assert study.data is not None
+    known = [*study.data.columns, *study.derive]
+
+    def need(loc: Sequence[int | str], used: Iterable[str | None]) -> None:
+        for one in used:
+            if one is None or one in known:
+                continue
+            near = difflib.get_close_matches(one, known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "declare it under [data.columns]"
+            add(loc, "no column of this name is declared or derived", hint, one)
+
+    for made, rule in study.derive.items():
+        if (rule.log is None) == (rule.lag is None):
+            add(("derive", made), "give either log or lag", "keep one of the keys")
+        else:
+            need(("derive", made), [rule.source])
+        if made in study.data.columns:
+            add(("derive", made), "a column of this name is declared already", "rename one", made)
+    need(("data", "text"), study.data.text)
+    if study.panel is not None:
+        p = study.panel
+        for key, value in (("unit", p.unit), ("time", p.time), ("treatment", p.treatment),
+                           ("cohort", p.cohort)):  # fmt: skip
+            need(("panel", key), [value])
+    if study.match is not None:
+        need(("match", "on"), study.match.on)
+        need(("match", "exact"), study.match.exact)
+    for i, outcome in enumerate(study.outcome):
+        need(("outcome", i, "name"), [outcome.name])
+        need(("outcome", i, "controls"), outcome.controls)
+    if study.regress is not None:
+        need(("regress", "terms"), study.regress.terms)
+        need(("regress", "fixed_effects"), study.regress.fixed_effects)
+        need(("regress", "cluster"), [study.regress.cluster])
+    if study.value is not None:
+        need(("value", "outcome"), [study.value.outcome])
