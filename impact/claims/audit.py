@@ -100,8 +100,9 @@ class AuditResult:
             reason are those of the gravest verdict, `sentence` holds every corrected sentence.
         """
         rows = []
+        findings = self._by_claim()
         for claim in self.claims.to_dict("records"):
-            found = [f for f in self.findings if f.claim_id == claim["claim_id"]]
+            found = findings[claim["claim_id"]]
             worst = min(found, key=lambda f: VERDICTS.index(f.verdict))
             rows.append(
                 {
@@ -130,9 +131,11 @@ class AuditResult:
 
     def summary(self) -> str:
         """The claims, gravest verdict first, with what would be true; then one sentence."""
-        table = self.by_claim()
-        order = sorted(range(len(table)), key=lambda i: VERDICTS.index(table["verdict"].iloc[i]))
-        return "\n".join([*(self._entry(table.iloc[i]) for i in order), "", self.headline()])
+        findings = self._by_claim()
+        rows = self.by_claim().to_dict("records")
+        rows.sort(key=lambda row: VERDICTS.index(row["verdict"]))
+        entries = [self._entry(row, findings[row["claim_id"]]) for row in rows]
+        return "\n".join([*entries, "", self.headline()])
 
     def headline(self) -> str:
         """One sentence: how many claims, of how many sources, with which verdicts."""
@@ -146,9 +149,14 @@ class AuditResult:
             n=len(self.claims), sources=self.claims["source"].nunique(), counts=", ".join(parts)
         )
 
-    def _entry(self, row: pd.Series) -> str:
+    def _by_claim(self) -> dict[str, list[Finding]]:
+        findings: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            findings.setdefault(finding.claim_id, []).append(finding)
+        return findings
+
+    def _entry(self, row: dict[str, str], found: list[Finding]) -> str:
         """One claim for the summary: every rule that does not hold, or else all that do."""
-        found = [f for f in self.findings if f.claim_id == row["claim_id"]]
         failed = [f for f in found if f.verdict != "holds"]
         lines = [f"{row['verdict_label'].upper()}  {row['claim_id']}  «{row['phrase']}»"]
         for finding in failed or found:

@@ -102,21 +102,31 @@ class Book:
         In the order of the file.
     results : DataFrame or None
         A study's own estimates: `subject, estimate, conf_low, conf_high`.
+    by_name : dict
+        The claims by `claim_id`.
+    by_subject : dict
+        The claims of each subject, in the order of the file.
     """
 
     claims: tuple[Claim, ...]
-    results: pd.DataFrame | None = None
+    results: pd.DataFrame | None
+    by_name: dict[str, Claim]
+    by_subject: dict[str, list[Claim]]
 
     @classmethod
     def of(cls, frame: pd.DataFrame, results: pd.DataFrame | None = None) -> Book:
         """Make the book of a table that `impact.read.claims` has checked."""
         names = [field.name for field in fields(Claim)]
         records = frame[names].to_dict("records")
-        return cls(tuple(Claim(**record) for record in records), results)
+        claims = tuple(Claim(**record) for record in records)
+        by_subject: dict[str, list[Claim]] = {}
+        for claim in claims:
+            by_subject.setdefault(claim.subject, []).append(claim)
+        return cls(claims, results, {claim.claim_id: claim for claim in claims}, by_subject)
 
     def find(self, claim_id: str) -> Claim | None:
         """The claim of that name, if there is one."""
-        return next((claim for claim in self.claims if claim.claim_id == claim_id), None)
+        return self.by_name.get(claim_id)
 
     def figures(self, claim: Claim) -> Iterator[Figure]:
         """The numbers that a claim gives for its subject, at most one on each side."""
@@ -153,8 +163,8 @@ class Book:
         """The numbers that other claims give for the same subject, on the same side."""
         return tuple(
             other
-            for claim in self.claims
-            if claim.subject == figure.claim.subject and claim.claim_id != figure.claim.claim_id
+            for claim in self.by_subject[figure.claim.subject]
+            if claim.claim_id != figure.claim.claim_id
             for other in self.figures(claim)
             if other.side == figure.side
         )

@@ -56,7 +56,11 @@ def readings(claim: Claim) -> Readings | None:
     above = Window(of.value - 100, of.low - 100, of.high - 100, of.low_open, of.high_open)
     values = {OF: of, ABOVE: above}
     stated = claim.ratio_window()
-    fits = tuple(name for name, value in values.items() if value.meets(stated))
+    # The text computed its percentage from the figure it prints, "more than" or not; what the word
+    # leaves open is used only to acquit a percentage that the printed figure does not give.
+    fits = tuple(name for name, value in values.items() if value.value in stated)
+    if not fits and values[claim.stated_as].meets(stated):
+        fits = (claim.stated_as,)
     cut = tuple(
         name
         for name, value in values.items()

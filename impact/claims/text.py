@@ -124,8 +124,8 @@ def whole_numbers(of: Window) -> tuple[float, float]:
     >>> whole_numbers(Window(65.0, 63.7, 66.3))
     (64.0, 66.0)
     """
-    low = of.low if math.isinf(of.low) else float(math.ceil(of.low))
-    high = of.high if math.isinf(of.high) else float(math.floor(of.high))
+    low = float(math.ceil(of.low)) if math.isfinite(of.low) else of.low
+    high = float(math.floor(of.high)) if math.isfinite(of.high) else of.high
     return (low, high) if low <= high else (of.low, of.high)
 
 

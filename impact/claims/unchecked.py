@@ -95,11 +95,8 @@ def _plan(book: Book, claim: Claim) -> tuple[Text, Text]:
     done = next(
         (
             other
-            for other in book.claims
-            if other.subject == claim.subject
-            and other.unit == claim.unit
-            and not other.planned
-            and not math.isnan(other.achieved)
+            for other in book.by_subject[claim.subject]
+            if other.unit == claim.unit and not other.planned and not math.isnan(other.achieved)
         ),
         None,
     )

@@ -250,12 +250,13 @@ def _complete(frame: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
 def _in_order(frame: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
     """Sort by cohort and identifier, so that the row order of the caller cannot matter."""
     try:
-        return frame.sort_values(["cohort", "unit"], kind="stable").reset_index(drop=True)
+        pd.Index(frame["unit"].unique()).sort_values()
     except TypeError:
         kinds = sorted({type(u).__name__ for u in frame["unit"]})
         raise DesignError(
             f"The firm identifiers mix {' and '.join(kinds)} and have no order; make them all text."
         ) from None
+    return frame.sort_values(["cohort", "unit"], kind="stable").reset_index(drop=True)
 
 
 def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:

@@ -15,6 +15,7 @@ Link = Literal["logit", "probit"]
 
 _TOLERANCE = 1e-11  # on the coefficients, which belong to standardised columns
 _ITERATIONS = 200
+_POSITIVE = 1e-7  # above the tolerance of the linear programme
 _LARGE = {"logit": 15.0, "probit": 5.0}  # a linear predictor beyond this is worth a closer look
 
 
@@ -99,7 +100,8 @@ def separated_rows(y: FloatArray, x: FloatArray) -> npt.NDArray[np.bool_]:
 
     Solves Konis's (2007) linear programme: maximise `sum_i s_i x_i b` over `-1 <= b <= 1` subject to
     `s_i x_i b >= 0`, with `s = 2y - 1`. A positive optimum is a direction in which the likelihood
-    rises for ever.
+    rises for ever. It is solved again for the rows left at zero, since the sum of two such directions
+    is one too, until no row is added.
 
     Examples
     --------
@@ -112,7 +114,17 @@ def separated_rows(y: FloatArray, x: FloatArray) -> npt.NDArray[np.bool_]:
     signed = (2 * y - 1)[:, None] * x
     size = np.abs(signed).max(axis=0)
     signed = signed / np.where(size > 0, size, 1.0)
-    found = linprog(
-        -signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(y)), bounds=(-1, 1), method="highs"
-    )
-    return np.asarray(signed @ found.x > 1e-7, dtype=bool)
+    separated = np.zeros(len(y), dtype=bool)
+    while not separated.all():
+        found = linprog(
+            -signed[~separated].sum(axis=0),
+            A_ub=-signed,
+            b_ub=np.zeros(len(y)),
+            bounds=(-1, 1),
+            method="highs",
+        )
+        more = ~separated & (signed @ found.x > _POSITIVE)
+        if not more.any():
+            break
+        separated |= more
+    return separated

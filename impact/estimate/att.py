@@ -11,7 +11,8 @@ from impact.core.registry import METHODS, Method
 from impact.design.match import MatchResult
 
 # Imported for what they register.
-from impact.estimate import group_time, matched  # noqa: F401
+from impact.estimate import group_time as _group_time  # noqa: F401
+from impact.estimate import matched as _matched  # noqa: F401
 from impact.estimate.effect import EffectResult
 from impact.estimate.request import DEFAULT_SEED, AttRequest
 

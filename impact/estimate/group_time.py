@@ -24,6 +24,7 @@ from impact.estimate.did_scores import (
     BoolArray,
     NotIdentified,
     design_matrix,
+    regression,
 )
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
@@ -358,7 +359,9 @@ def _fill(
     design, dropped = design_matrix(data.covariates[:, members, base].T, names)
     for name, reason in dropped:
         cells.say(f"covariate '{name}' left out, it {reason}", positions)
-    score = ESTIMATORS[options.estimator](change, treated, data.weights[members, base], design)
+    # Without covariates the three are one estimator, and the regression needs no iteration.
+    estimator = ESTIMATORS[options.estimator] if design.shape[1] > 1 else regression
+    score = estimator(change, treated, data.weights[members, base], design)
     if score.trimmed:
         cells.say(
             f"left out, comparison firms with a propensity of {TRIM_LIMIT} or more (firms: "

@@ -9,6 +9,7 @@ import pandas as pd
 from impact.core.errors import StudyError
 from impact.core.ledger import Ledger
 from impact.core.panel import Panel
+from impact.core.tidy import COUNT_COLUMNS
 from impact.design.match import MatchResult, match
 from impact.diagnose.check import CheckResult, check
 from impact.estimate.att import att
@@ -50,7 +51,9 @@ class Analysis:
                 if effect is not one.regression:
                     for kind in ("overall", "event"):
                         parts.append(_labelled(effect.aggregate(kind), f"{effect.method}, {kind}"))
-        return pd.concat(parts, ignore_index=True)
+        table = pd.concat(parts, ignore_index=True)
+        counts = [c for c in (*COUNT_COLUMNS, "cohort", "time", "event_time") if c in table]
+        return table.astype(dict.fromkeys(counts, "Int64"))
 
     def ledgers(self) -> list[Ledger]:
         """Rows used by each outcome's regression, and firms through the match."""

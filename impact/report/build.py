@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -21,6 +22,9 @@ from impact.report.pdf import write_pdf
 from impact.report.receive import Received, receive
 from impact.report.results import write_results
 from impact.report.workbook import write_workbook
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class _Content:
     estimates: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     ledgers: list[Ledger]
-    figures: dict[str, object]
+    figures: dict[str, Figure]
 
 
 def build(study: Path, *, out: Path | None = None, if_changed: bool = False) -> Built:
@@ -115,6 +119,7 @@ def _firms_content(received: Received) -> _Content:
     if analysis.value is not None:
         tables["value"] = analysis.value.tidy()
     labels = {c: analysis.panel.label(c) for c in balance["covariate"]}
+    labels["distance"] = "propensity score"
     panels = [
         (f"{one.outcome.label}, {one.outcome.unit}", one.group_time.aggregate("event").tidy())
         for one in analysis.effects
@@ -125,7 +130,7 @@ def _firms_content(received: Received) -> _Content:
         tables=tables,
         ledgers=[*received.ledgers, *analysis.ledgers()],
         figures={
-            "figures/balance.svg": love_figure(balance.replace({"covariate": labels})),
+            "figures/balance.svg": love_figure(balance, labels=labels, title=""),
             "figures/event_study.svg": effect_panels(panels),
         },
     )
@@ -219,11 +224,14 @@ def verify(folder: Path) -> str:
         build(study, out=Path(again))
         known = json.loads((Path(again) / "manifest.json").read_text("utf-8"))
         names = [*known["outputs_sha256"], "manifest.json"]
+        absent = [name for name in names if not (folder / name).is_file()]
         differ = [
             name
             for name in names
-            if not (folder / name).is_file() or sha256(folder / name) != sha256(Path(again) / name)
+            if name not in absent and sha256(folder / name) != sha256(Path(again) / name)
         ]
+    if absent:
+        raise ReportError(f"{folder} lacks {', '.join(absent)}. Run the study first.")
     if differ:
         raise ReportError(
             f"{folder}: {', '.join(differ)} differ from a second run. Run the study again, or compare "

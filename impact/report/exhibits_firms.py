@@ -29,6 +29,7 @@ from impact.report.receive import Received
 from impact.report.study import OutcomeSection
 
 _LOG = "log points"
+_FEW = 10  # participants under which the normal approximation is not to be trusted
 _POWER = 2.8016  # z(.975) + z(.80): smallest effect seen with 80 % power, in standard errors
 
 
@@ -129,7 +130,10 @@ def _others_headline(others: list[OutcomeEffects], level: str) -> Prose:
         if contains_zero(number):
             unseen.append(one.outcome.label)
         else:
-            seen.append(f"{one.outcome.label} {{{key}}} {one.outcome.unit} ({{i{key}}})")
+            seen.append(
+                f"{one.outcome.label} ({{{key}}} {one.outcome.unit} on average over the years since "
+                f"joining, interval {{i{key}}})"
+            )
             used |= {key: number, f"i{key}": Interval(number)}
     text = ""
     if seen:
@@ -220,21 +224,40 @@ def _ledger_table(received: Received, analysis: Analysis) -> Table:
     return Table(
         "T1b",
         "Row ledger: every row is used, or left out for a named reason",
-        (Column("", "left", 1.0), Column("rows"), Column("firms")),
+        (
+            Column("", "left"),
+            Column("rows in"),
+            Column("left out"),
+            Column("because", "left", 1.0),
+            Column("rows used"),
+            Column("firms used"),
+        ),
         tuple(rows),
         (
-            "A cell without a value is missing and never counted as 0. Firms are counted where they "
-            "leave altogether; a firm that loses one of its years stays.",
+            "Rows in = rows left out + rows used, in each part. A cell without a value is missing and "
+            "never counted as 0.",
         ),
     )
 
 
 def _ledger_rows(ledger: Ledger) -> list[Row]:
-    rows = [Row((_capital(ledger.table),), "panel")]
-    for line in ledger.tidy().itertuples():
-        words = {"in": "rows in", "used": "rows used"}.get(line.line, f"left out: {line.reason}")
-        firms: Cell = "" if pd.isna(line.units) else _count(int(line.units), f"firms, {words}")
-        rows.append(Row((words, _count(int(line.rows), f"{ledger.table}: {words}"), firms)))
+    """One row per reason; rows in stand on the first, rows and firms used on the last."""
+    name = ledger.table
+    first: tuple[Cell, ...] = (name, _count(ledger.rows_in, f"{name}: rows in"))
+    firms: Cell = "–"
+    if ledger.units_used is not None:
+        firms = _count(ledger.units_used, f"{name}: firms used")
+    last: tuple[Cell, ...] = (_count(ledger.rows_used, f"{name}: rows used"), firms)
+    lines: list[tuple[Cell, ...]] = [
+        (_count(line.rows, f"{name}: left out, {line.reason}"), line.reason)
+        for line in ledger.lines
+        if line.rows
+    ] or [("–", "")]
+    rows = []
+    for i, line in enumerate(lines):
+        begin = first if i == 0 else ("", "")
+        end = last if i == len(lines) - 1 else ("", "")
+        rows.append(Row((*begin, *line, *end)))
     return rows
 
 
@@ -256,16 +279,15 @@ def _comparison(analysis: Analysis) -> list[Block]:
         )
         caliper = f", no further apart than {{c}} {scale}"
         numbers["c"] = Number(s.caliper, f"caliper in {scale}", _decimals_of(s.caliper))
-    ledger = matched.ledger
     text = (
         f"Each participant is paired with a firm that never took part, on {on} in the year before "
         f"joining{exact}{caliper}: nearest score first, each comparison firm used once over all "
         f"cohorts. {{p}} pairs were formed. Outcomes after joining play no part in the pairing."
     )
-    return [prose(text, **numbers), _balance_table(analysis, ledger), _love_figure()]
+    return [prose(text, **numbers), _balance_table(analysis), _love_figure()]
 
 
-def _balance_table(analysis: Analysis, ledger: Ledger) -> Table:
+def _balance_table(analysis: Analysis) -> Table:
     balance = analysis.match.balance()
     labels = analysis.panel
     rows = []
@@ -326,11 +348,12 @@ def _love_figure() -> Figure:
 
 
 def _effects(received: Received, analysis: Analysis, level: str) -> list[Block]:
+    regress = received.study.regress
+    assert regress is not None
     rows: list[Row] = []
     for one in analysis.effects:
         rows.append(Row((f"{_capital(one.outcome.label)} ({one.outcome.unit})",), "panel"))
-        for term, row in _indexed(one.regression, received.study.regress and (
-            received.study.regress.terms)):  # fmt: skip
+        for term, row in _terms(one.regression, regress.terms):
             name = f"firm and year effects: {analysis.panel.label(term)}"
             rows.append(_effect_row(name, row, one.outcome))
         for effect, name in (
@@ -339,8 +362,6 @@ def _effects(received: Received, analysis: Analysis, level: str) -> list[Block]:
         ):
             row = effect.aggregate("overall").tidy().iloc[0]
             rows.append(_effect_row(f"{name}: overall", row, one.outcome))
-    regress = received.study.regress
-    assert regress is not None
     columns = (
         Column("", "left", 1.0),
         Column("estimate"),
@@ -376,7 +397,22 @@ def _effect_notes(analysis: Analysis, factor: str, cluster: str) -> tuple[str, .
         f"size; {first.group_time.variance}; no small-sample factor.",
         "In per cent: 100 (exp(estimate) - 1), for outcomes in logs only.",
         "Firms: all firms behind the estimate, on both sides. Rows are counted for regressions.",
+        *_few(analysis),
     )
+
+
+def _few(analysis: Analysis) -> list[str]:
+    """Name the estimates that rest on too few firms for a normal approximation."""
+    few = []
+    for one in analysis.effects:
+        for effect, name in ((one.matched, "matched"), (one.group_time, "group-time")):
+            row = effect.aggregate("overall").tidy().iloc[0]
+            count = int(row["n_treated"])
+            if count < _FEW:
+                few.append(f"{one.outcome.label}, {name} ({count} participants)")
+    if not few:
+        return []
+    return [f"Too few participants for the interval to be trusted (under {_FEW}): {_listed(few)}."]
 
 
 def _effect_row(name: str, row: pd.Series, outcome: OutcomeSection) -> Row:
@@ -392,9 +428,9 @@ def _effect_row(name: str, row: pd.Series, outcome: OutcomeSection) -> Row:
     return Row((name, number, StdError(number), Interval(number), p, percent, firms, rows))
 
 
-def _indexed(effect: EffectResult, terms: tuple[str, ...] | None) -> list[tuple[str, pd.Series]]:
+def _terms(effect: EffectResult, terms: tuple[str, ...]) -> list[tuple[str, pd.Series]]:
     table = effect.tidy().set_index("term")
-    return [(term, table.loc[term]) for term in terms or ()]
+    return [(term, table.loc[term]) for term in terms]
 
 
 # --- durability ------------------------------------------------------------------------------------
@@ -435,7 +471,26 @@ def _durability(analysis: Analysis, level: str) -> list[Block]:
             "Grey bars: pointwise interval. Shaded: uniform band. Rows before 0 test the comparison.",
         ),
     )
-    return [table, figure, _checks_table(analysis)]
+    return [table, _checks_table(analysis), *_checks_words(analysis), figure]
+
+
+def _checks_words(analysis: Analysis) -> list[Prose]:
+    failing = [
+        one.outcome.label
+        for one in analysis.effects
+        if (one.pretrends.tidy()["verdict"] == "fails").any()
+    ]
+    if not failing:
+        return []
+    return [
+        Prose(
+            f"Before joining, participants were already on another path in {_listed(failing)}: part of "
+            "what is measured there may be that path and not the programme."
+        )
+    ]
+
+
+_VERDICTS = {"passes": "no difference seen", "fails": "differed", "cannot tell": "cannot tell"}
 
 
 def _event_row(row: pd.Series, outcome: OutcomeSection) -> Row:
@@ -467,7 +522,7 @@ def _checks_table(analysis: Analysis) -> Table:
                         Number(_float(row["statistic"]), f"{label}, chi-squared", 2),
                         Number(_float(row["df"]), f"{label}, degrees of freedom"),
                         Number(_float(row["p_value"]), f"{label}, p-value", 3, floor=0.001),
-                        str(row["verdict"]),
+                        _VERDICTS.get(str(row["verdict"]), str(row["verdict"])),
                     )
                 )
             )

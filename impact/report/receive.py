@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from impact.outcomes.transform import lag, log
 from impact.read.claims import read_budget, read_claims
 from impact.read.delimited import TextTable, packaged_file, read_delimited
 from impact.report.manifest import sha256
-from impact.report.study import DataSection, Study, read_study
+from impact.report.study import DataSection, FileSection, Study, read_study
 from impact.validate.firm_years import FirmYearContract, check_firm_years
 
 
@@ -72,9 +73,9 @@ def receive(path: Path) -> Received:
     if study is not None:
         made, found = _firms(study, path.parent, inputs, ledgers, usable=not study_faults)
         data_faults += found
-        claims, found = _file(study.claims and study.claims.file, path.parent, read_claims, inputs)
+        claims, found = _file(study.claims, path.parent, read_claims, inputs)
         data_faults += found
-        budget, found = _file(study.budget and study.budget.file, path.parent, read_budget, inputs)
+        budget, found = _file(study.budget, path.parent, read_budget, inputs)
         data_faults += found
     faults = [*study_faults, *data_faults]
     if faults:
@@ -164,16 +165,17 @@ def _panel(frame: pd.DataFrame, study: Study) -> Panel:
 
 
 def _file(
-    file: str | None, folder: Path, read: object, inputs: dict[str, str]
+    section: FileSection | None,
+    folder: Path,
+    read: Callable[[Path], pd.DataFrame],
+    inputs: dict[str, str],
 ) -> tuple[pd.DataFrame | None, list[Fault]]:
-    if file is None:
+    if section is None:
         return None, []
-    assert callable(read)
+    path = folder / section.file
     try:
-        table = read(folder / file)
+        table = read(path)
     except DataError as error:
-        return None, [replace(f, file=f.file or file) for f in error.faults] or [
-            Fault(error.message, "correct the file", file=file)
-        ]
-    inputs[file] = sha256(folder / file)
+        return None, [replace(f, file=f.file or section.file) for f in error.faults]
+    inputs[section.file] = sha256(path)
     return table, []

@@ -155,7 +155,8 @@ def quotient(numerator: Window, denominator: Window) -> Window:
     Returns
     -------
     Window
-        Without upper end if the denominator may be zero; all missing if its figure is zero.
+        Without upper end if the denominator may be zero. Its value is missing if the denominator is
+        printed as zero, and so are its ends if it is zero and nothing else.
 
     Examples
     --------
@@ -163,11 +164,11 @@ def quotient(numerator: Window, denominator: Window) -> Window:
     >>> cost.low, cost.high, cost.high_open
     (0.0, 2500.0, True)
     """
-    if denominator.value == 0:
+    if denominator.high <= 0:
         return Window(math.nan, math.nan, math.nan)
     divisor = replace(denominator, low=max(denominator.low, 0.0))
     return Window(
-        numerator.value / denominator.value,
+        numerator.value / divisor.value if divisor.value else math.nan,
         0.0 if math.isinf(divisor.high) else numerator.low / divisor.high,
         math.inf if divisor.low == 0 else numerator.high / divisor.low,
         numerator.low_open or divisor.high_open,

@@ -1,4 +1,4 @@
-"""A good claim, changed where a test needs it."""
+"""A good claim, changed where a test needs it; made once, so that property tests may use it too."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from impact.claims.audit import AuditResult, audit
+
+# A busy machine is no counterexample.
+settings.register_profile("no_deadline", deadline=None)
+settings.load_profile("no_deadline")
 
 PAIR = {
     "claim_id": "tools",
@@ -31,7 +36,7 @@ PAIR = {
 NO_RATIO = {"stated_ratio": None, "stated_as": "", "stated_decimals": None}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pair():
     """A target with its achievement and a stated percentage."""
 
@@ -41,7 +46,7 @@ def pair():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fact():
     """One figure without a target."""
 
@@ -52,7 +57,7 @@ def fact():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def share():
     """A percentage of a whole."""
 
@@ -64,7 +69,7 @@ def share():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def audited():
     """The audit of some rows."""
 
@@ -74,7 +79,7 @@ def audited():
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def verdicts(audited):
     """What one rule says of each claim it reaches."""
 

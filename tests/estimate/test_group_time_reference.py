@@ -198,3 +198,27 @@ def test_diff_diff_divides_the_odds_by_the_number_of_participants() -> None:
     assert theirs == pytest.approx(by_treated, abs=1e-8)
     assert mine == pytest.approx(by_odds, abs=1e-8)
     assert abs(by_treated - by_odds) > 1e-7
+
+
+@pytest.mark.parametrize("package", ["csdid", "moderndid"])
+def test_covariates_of_the_target_year_before_a_universal_base(package: str) -> None:
+    from impact.estimate.did_scores import design_matrix, doubly_robust
+
+    setting = {"estimator": "dr", "control": "never", "covariates": "moving", "base": "universal"}
+    theirs = package_rows(package, "cell", case="moving", **setting)
+    theirs = theirs[(theirs["cohort"] == 2007) & (theirs["key"] == 2003)]["estimate"].item()
+    data = GROUP_TIME["variant"](DATA, "moving")
+    wide = data.pivot(index="county", columns="year", values=["lemp", "moving"])
+    joined = data.groupby("county")["joined"].first()
+    keep = (joined.isna() | (joined == 2007)).to_numpy()
+    change = (wide["lemp"][2003] - wide["lemp"][2006]).to_numpy()[keep, None]
+    treated = joined.notna().to_numpy()[keep]
+    got = {}
+    for year in (2003, 2006):
+        x, _ = design_matrix(wide["moving"][[year]].to_numpy()[keep], ["moving"])
+        got[year] = doubly_robust(change, treated, np.ones(len(treated)), x).att[0]
+    table = fit("moving", **setting).tidy()
+    mine = table[(table["cohort"] == 2007) & (table["time"] == 2003)]["estimate"].item()
+    assert theirs == pytest.approx(got[2003], abs=EFFECTS)
+    assert mine == pytest.approx(got[2006], abs=1e-12)
+    assert abs(got[2003] - got[2006]) > 1e-4

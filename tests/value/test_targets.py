@@ -129,6 +129,9 @@ def test_a_bound_on_the_achievement_turns_round_below_the_target():
     of, gap = both_wordings(80, 100, qualifier="more_than")
     assert plain(of) == "more than 80 % of the target"
     assert plain(gap) == "the achievement fell under 20 % short of the target"
+    of, gap = both_wordings(80, 100, qualifier="almost")
+    assert plain(of) == "almost 80 % of the target"
+    assert plain(gap) == "the achievement fell more than 20 % short of the target"
     of, gap = both_wordings(120, 100, qualifier="more_than")
     assert plain(gap) == "the target was exceeded by more than 20 %"
 

@@ -117,7 +117,10 @@ def test_a_share_that_may_round_from_zero_leaves_the_whole_unbounded():
     whole = implied_whole(10, 0.5, 0)
     assert whole.high == math.inf
     assert whole.low == 1000
-    assert math.isnan(implied_whole(10, 0, 0).value)
+    # Printed as zero, the share still bounds the whole from below.
+    tiny = implied_whole(10, 0, 0)
+    assert math.isnan(tiny.value)
+    assert (tiny.low, tiny.high) == (2000, math.inf)
 
 
 @given(positive, positive, st.floats(0, 1), st.floats(0, 1))

@@ -1,0 +1,42 @@
+"""R12: lists against stated counts."""
+
+from __future__ import annotations
+
+import pytest
+
+REGIONS = "Piura|Barranca|Cajamarca|Cusco|Piura|Puno"
+
+
+@pytest.mark.parametrize(
+    ("count", "listed", "verdict"),
+    [
+        (4, "CCL|PeruCámaras|Adex|SNI", "holds"),
+        (5, REGIONS, "wording"),
+        (6, REGIONS, "conflict"),
+        (7, REGIONS, "conflict"),
+        (3, "CCL|PeruCámaras|Adex|SNI", "conflict"),
+        (5, "CCL|PeruCámaras|Adex|SNI", "conflict"),
+        (2, "CCL| ccl |SNI", "wording"),
+    ],
+)
+def test_length_and_repetition(fact, verdicts, count, listed, verdict):
+    assert verdicts("R12", fact("list", count, listed=listed)) == {"list": verdict}
+
+
+def test_the_name_that_stands_twice_is_said(fact, audited):
+    row = audited(fact("list", 5, listed=REGIONS)).tidy().iloc[0]
+    assert "Piura" in row["reason"]
+    assert "Cusco" not in row["reason"]
+    assert row["value"] == 6
+    assert row["sentence"] == "The list has 6 entries, 5 of them different."
+
+
+def test_a_bounded_count_allows_a_longer_list(fact, verdicts):
+    row = fact("list", 3, qualifier="more_than", listed="a|b|c|d")
+    assert verdicts("R12", row) == {"list": "holds"}
+
+
+def test_a_list_without_a_count_is_unverifiable_and_counted(fact, audited):
+    row = audited(fact("list", None, listed="a|b|c")).tidy().iloc[0]
+    assert (row["rule"], row["verdict"]) == ("none", "unverifiable")
+    assert "3" in row["reason"]
