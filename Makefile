@@ -4,7 +4,7 @@ BIN := .venv/bin
 STUDIES := $(sort $(wildcard reports/*/study.toml))
 NOTEBOOKS := $(sort $(wildcard notebooks/*.py))
 
-.PHONY: report test check proof notebooks lock clean
+.PHONY: report test check proof notebooks readme lock clean
 
 report: .venv/ready
 	@$(BIN)/impact run --if-changed $(STUDIES)
@@ -25,6 +25,10 @@ notebooks: .venv/ready
 	  $(BIN)/jupyter nbconvert --log-level ERROR --to notebook --execute --inplace $${n%.py}.ipynb && \
 	  $(BIN)/jupyter nbconvert --log-level ERROR --to html $${n%.py}.ipynb && \
 	  echo $${n%.py}.ipynb $${n%.py}.html || exit 1; done
+
+# Maintainers: after a change of the Michigan study. A test compares the table with the study.
+readme: report
+	@$(BIN)/python tests/readme_table.py
 
 # The package is installed in place, so a changed source file needs no new set-up.
 .venv/ready: requirements.lock pyproject.toml

@@ -32,21 +32,23 @@ HEAVY = {"matplotlib", "seaborn", "statsmodels", "linearmodels", "typst", "xlsxw
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:
-    """Modules that a file imports, and whether it does so when it is loaded (not inside a function)."""
+    """Modules that a file imports when it runs, and whether it does so as soon as it is loaded."""
     return imports_of(path.read_text("utf-8"))
 
 
 def imports_of(source: str) -> list[tuple[str, bool]]:
     tree = ast.parse(source)
-    lazy = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.FunctionDef, ast.If))
-        and (isinstance(node, ast.FunctionDef) or "TYPE_CHECKING" in ast.unparse(node.test))
-        for inner in ast.walk(node)
-    }
+    lazy, typing = set(), set()
+    for node in ast.walk(tree):
+        inner = {id(x) for x in ast.walk(node)}
+        if isinstance(node, ast.FunctionDef):
+            lazy |= inner
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            typing |= inner
     found = []
     for node in ast.walk(tree):
+        if id(node) in typing:  # read by mypy, never run
+            continue
         if isinstance(node, ast.Import):
             found += [(alias.name, id(node) not in lazy) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

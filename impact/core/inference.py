@@ -302,8 +302,13 @@ def fieller(
     z2 = critical_value(conf_level) ** 2
     a = denominator**2 - z2 * var_d
     b = numerator * denominator - z2 * cov
-    c = numerator**2 - z2 * var_n
-    discriminant = b * b - a * c
+    # b^2 - a c, written so that small standard errors do not cancel.
+    discriminant = z2 * (
+        denominator**2 * var_n
+        - 2 * numerator * denominator * cov
+        + numerator**2 * var_d
+        - z2 * (var_n * var_d - cov**2)
+    )
     if a > 0:  # the denominator is away from zero, so the parabola opens upwards and has two roots
         root = math.sqrt(max(discriminant, 0.0))
         return RatioInterval("bounded", (b - root) / a, (b + root) / a)

@@ -44,6 +44,23 @@ GLOSSARY: dict[str, str] = {
     "label": "what the number is, in words",
     "small_sample": "the small-sample factor of the variance, by name",
     "weight": "weight of the row in an aggregate",
+    "kind": "shape of a confidence set: bounded, complement, unbounded, undefined; or known",
+    "interval": "the confidence set in words",
+    "numerator": "what a ratio divides",
+    "denominator": "what a ratio divides by",
+    "horizon": "years after joining at which an outcome is counted",
+    "basis": "net of the counterfactual, or gross",
+    "price_base": "year of the prices in which amounts stand",
+    "currency": "currency of amounts",
+    "status": "known, estimate, or assumption where a cost in it is assumed",
+    "n_participants": "participants of the roster to whom the effect is applied",
+    "conf_level": "level of the intervals",
+    "check": "a check of the design",
+    "verdict": "what a check or a rule of the audit finds",
+    "df": "degrees of freedom",
+    "size": "what a check could have missed, or the largest change it found",
+    "n": "count behind the row",
+    "sentence": "the finding in words",
 }
 """Every canonical column of a tidy table and what it holds."""
 

@@ -141,11 +141,11 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
     cohort = panel.unit_cohort()
     rows = panel.data.groupby(panel.unit, sort=True).size()
     periods = panel.periods
-    first, last = periods[0], periods[-1]
+    last = periods[-1]
     before = {g: g - 1 in periods for g in sorted(cohort.dropna().unique()) if g <= last}
     joined_later = cohort[cohort > last].index
     left: dict[str, list[Any]] = {
-        f"{_PARTICIPANT}: no year before joining in the panel, which begins in {first}": list(
+        f"{_PARTICIPANT}: the year before joining is not in the panel": list(
             cohort[cohort.map(before).eq(False)].index
         )
     }
@@ -173,7 +173,7 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
             "No participant can be matched: no cohort joined between the second and the last year."
         )
     frame = _in_order(pd.concat(stacked, ignore_index=True), settings)
-    left |= _who_left(frame, settings)
+    left |= _who_left(frame, settings, panel)
     notes = _timing_notes(settings, len(joined_later), last)
     return Candidates(_complete(frame[frame["there"]], settings), rows, left, notes)
 
@@ -202,7 +202,7 @@ def _timing_notes(settings: MatchSettings, joined_later: int, last: int) -> tupl
     )
 
 
-def _who_left(frame: pd.DataFrame, settings: MatchSettings) -> dict[str, list[Any]]:
+def _who_left(frame: pd.DataFrame, settings: MatchSettings, panel: Panel) -> dict[str, list[Any]]:
     """Firms that are candidates in no cohort, by the first thing that was missing of them.
 
     A comparison firm is offered to every cohort and leaves only where none could use it; its reason is
@@ -214,7 +214,7 @@ def _who_left(frame: pd.DataFrame, settings: MatchSettings) -> dict[str, list[An
         for arm, in_arm in _arms(frame)
     ]
     for arm, column, rows in _missing(frame[frame["there"]], settings.columns):
-        found.append((arm, f"{arm}: {column} is missing {base}", rows))
+        found.append((arm, f"{arm}: {panel.label(column)} is missing {base}", rows))
     found.sort(key=lambda one: one[0], reverse=True)  # participants first; stable within an arm
     reasons = pd.Series(pd.NA, index=frame.index, dtype="object")
     for _, reason, rows in found:

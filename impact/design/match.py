@@ -78,8 +78,14 @@ class MatchResult:
         """A copy of the table of candidates, matched or not."""
         return self.candidates.copy()
 
-    def balance(self) -> pd.DataFrame:
+    def balance(self, *, by_cohort: bool = False) -> pd.DataFrame:
         """Compare the arms on the score and each covariate, before and after matching.
+
+        Parameters
+        ----------
+        by_cohort : bool
+            One block of rows for each cohort of a panel, with a first column `cohort`. Cohorts can be
+            out of balance in opposite directions, which the table over all cohorts does not show.
 
         Returns
         -------
@@ -93,24 +99,35 @@ class MatchResult:
         candidates count as much as the cohort has participants, so that the difference in means is
         not one between calendar years.
         """
-        frame = self.candidates
+        if by_cohort:
+            blocks = [
+                self._balance_of(rows).assign(cohort=int(g))
+                for g, rows in self.candidates.groupby("cohort", sort=True)
+            ]
+            if not blocks:
+                raise DesignError("A cross-section has no cohorts; leave `by_cohort` out.")
+            table = pd.concat(blocks, ignore_index=True)
+            return table[["cohort", *[c for c in table.columns if c != "cohort"]]]
+        table = self._balance_of(self.candidates)
+        table.attrs["sizes"] = {
+            str(when): {str(k): float(v) for k, v in row.items()}
+            for when, row in self.sizes().iterrows()
+        }
+        return table
+
+    def _balance_of(self, frame: pd.DataFrame) -> pd.DataFrame:
         settings = self.settings
         columns = frame[[*settings.on]].astype("float64")
         exact = indicator_columns(frame, [c for c in settings.exact if c not in settings.on])
         columns = pd.concat([columns, exact], axis=1)
         if frame["distance"].notna().all():
             columns.insert(0, "distance", frame["distance"])
-        table = balance_table(
+        return balance_table(
             columns,
             frame["treated"].to_numpy(dtype=bool),
             _weights_before(frame),
             frame["weight"].to_numpy(dtype=np.float64),
         )
-        table.attrs["sizes"] = {
-            str(when): {str(k): float(v) for k, v in row.items()}
-            for when, row in self.sizes().iterrows()
-        }
-        return table
 
     def sizes(self) -> pd.DataFrame:
         """Firms in each arm before and after matching, with their effective sample sizes.
@@ -165,12 +182,15 @@ class MatchResult:
 
     def methods_sentence(self) -> str:
         """Who was matched to whom, on what, when, how, how many, and how alike they became."""
+        panel = isinstance(self.data, Panel)
+        several = panel and self.candidates["cohort"].nunique() > 1
         return methods_sentence(
             self.settings,
             self.balance(),
             self.labels(),
             treated=self.candidates.loc[self.candidates["treated"]],
-            panel=isinstance(self.data, Panel),
+            panel=panel,
+            cohorts=self.balance(by_cohort=True) if several else None,
         )
 
     def __repr__(self) -> str:

@@ -119,7 +119,7 @@ def _score(
         return np.full(len(cohort), np.nan), None, notes
     if settings.given is not None:
         given = cohort[settings.given].to_numpy(dtype=np.float64)
-        return given, None, _overlap(given, treated, cohort)
+        return given, None, _overlap(given, treated, cohort, settings)
     link: Link = "probit" if settings.distance == "probit" else "logit"
     try:
         fit = fit_propensity(x, settings.on, treated, link)
@@ -130,7 +130,7 @@ def _score(
         ) from None
     notes = _dropped_notes(fit.dropped, cohort)
     score = fit.linear if settings.distance == "linear_logit" else fit.probability
-    return score, fit.model, [*notes, *_overlap(score, treated, cohort)]
+    return score, fit.model, [*notes, *_overlap(score, treated, cohort, settings)]
 
 
 def _dropped_notes(dropped: Sequence[tuple[str, str]], cohort: pd.DataFrame) -> list[str]:
@@ -151,15 +151,21 @@ def _both_arms(treated: BoolArray, cohort: pd.DataFrame) -> None:
         raise DesignError(f"There is no {arm}{_when(cohort)} whose covariates are all known.")
 
 
-def _overlap(score: FloatArray, treated: BoolArray, cohort: pd.DataFrame) -> list[str]:
-    """Refuse arms whose scores do not overlap at all; count participants outside the support."""
+def _overlap(
+    score: FloatArray, treated: BoolArray, cohort: pd.DataFrame, settings: MatchSettings
+) -> list[str]:
+    """Count participants outside the range of the comparison firms' scores.
+
+    Where the ranges do not even touch and no caliper says how far is too far, this is refused.
+    """
     low, high = score[~treated].min(), score[~treated].max()
-    if score[treated].min() > high or score[treated].max() < low:
+    apart = score[treated].min() > high or score[treated].max() < low
+    if apart and settings.caliper is None:
         raise DesignError(
             f"The scores of participants and comparison firms do not overlap{_when(cohort)}: "
             f"{score[treated].min():.4g} to {score[treated].max():.4g} against {low:.4g} to "
-            f"{high:.4g}. No comparison firm is like a participant; use fewer covariates or find "
-            "other comparison firms."
+            f"{high:.4g}. No comparison firm is like a participant: set a caliper that says how far "
+            "is too far, use fewer covariates, or find other comparison firms."
         )
     outside = int(((score[treated] < low) | (score[treated] > high)).sum())
     if not outside:

@@ -29,13 +29,14 @@ def methods_sentence(
     *,
     treated: pd.DataFrame,
     panel: bool,
+    cohorts: pd.DataFrame | None = None,
 ) -> str:
     """Say who was matched to whom, on what, when, how, how many, and how alike they became."""
     matched = treated[treated["weight"] > 0]
     names = [labels.get(c, c) for c in settings.on]
     parts = [
-        f"{len(matched):,} of {len(treated):,} participants with known covariates were matched",
-        f"to {_controls(settings, panel)}",
+        f"{len(matched):,} of {len(treated):,} participants with known covariates were matched to "
+        f"{_controls(settings, panel)}",
         f"by nearest neighbour on {_distance(settings)} (covariates: {', '.join(names)})",
     ]
     if settings.exact:
@@ -46,7 +47,10 @@ def methods_sentence(
     parts.append(_ORDERS[settings.order].format(seed=settings.seed))
     if settings.order in ("largest", "smallest") and settings.distance == "mahalanobis":
         parts[-1] = _ORDERS["data"]
-    return " ".join([", ".join(parts) + ".", *_by_cohort(treated, panel), _worst(balance, labels)])
+    sentences = [", ".join(parts) + ".", *_by_cohort(treated, panel), _worst(balance, labels)]
+    if cohorts is not None:  # pooled, cohorts out of balance in opposite directions look balanced
+        sentences.append(_worst(cohorts, labels, "Within a single cohort it was"))
+    return " ".join(sentences)
 
 
 def _controls(settings: MatchSettings, panel: bool) -> str:
@@ -77,17 +81,21 @@ def _by_cohort(treated: pd.DataFrame, panel: bool) -> list[str]:
     return [f"By year of joining: {', '.join(parts)}."]
 
 
-def _worst(balance: pd.DataFrame, labels: Mapping[str, str]) -> str:
+def _worst(
+    balance: pd.DataFrame,
+    labels: Mapping[str, str],
+    opening: str = "The largest absolute standardised mean difference of a covariate was",
+) -> str:
     covariates = balance[balance["covariate"] != "distance"]
     said = []
     for when in ("before", "after"):
         size = covariates[f"smd_{when}"].abs()
         if size.notna().any():
-            name = str(covariates.loc[size.idxmax(), "covariate"])
-            said.append(f"{size.max():.3f} {when} matching ({labels.get(name, name)})")
+            row = covariates.loc[size.idxmax()]
+            name = labels.get(row["covariate"], row["covariate"])
+            if "cohort" in row.index:
+                name = f"{name}, cohort {row['cohort']}"
+            said.append(f"{size.max():.3f} {when} matching ({name})")
     if not said:
         return "No standardised mean difference is defined."
-    return (
-        "The largest absolute standardised mean difference of a covariate was "
-        f"{' and '.join(said)}."
-    )
+    return f"{opening} {' and '.join(said)}."

@@ -206,7 +206,7 @@ def _event_panel(ax: Axes, rows: pd.DataFrame) -> bool:
     points = rows.loc[is_reference, "event_time"].tolist()
     if not points and _lacks_year_before(rows["event_time"]):
         points = [-1]
-    ax.axhline(0, color="0.3", linewidth=0.6, zorder=1)
+    ax.axhline(0, color="0.3", linewidth=0.6, zorder=2.5)
     ax.axvline(-0.5, color="0.5", linewidth=0.6, linestyle=(0, (4, 3)), zorder=1)
     _intervals(ax, shown["event_time"], shown, vertical=True)
     ax.plot(points, np.zeros(len(points)), "o", markersize=4.5, markerfacecolor="white",
@@ -228,7 +228,7 @@ def _coefficients(estimates: pd.DataFrame, said: str) -> Figure:
     rows = estimates[estimates["estimate"].notna()]
     figure, (ax, *_) = _new_figure(2.6 + 0.62 * len(rows))
     place = pd.Series(np.arange(len(rows), dtype=float), index=rows.index)
-    ax.axvline(0, color="0.3", linewidth=0.6, zorder=1)
+    ax.axvline(0, color="0.3", linewidth=0.6, zorder=2.5)
     _intervals(ax, place, rows, vertical=False)
     ax.set_yticks(place.to_numpy(), _row_labels(rows))
     ax.set_ylim(len(rows) - 0.4, -0.6)  # the first row of the table on top

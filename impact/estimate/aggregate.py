@@ -114,7 +114,7 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
             "average. " + " ".join(effect.notes)
         )
     averages = [cells.average(row) for row in rows]
-    notes = [*effect.notes, *_missing_notes(missing), *_pre_period_notes(kind, rows)]
+    notes = [*effect.notes, *_missing_notes(missing), *_pre_period_notes(kind, rows, averages)]
     return _result(
         effect,
         keys=pd.DataFrame([{"term": row.term, **row.keys} for row in rows]),
@@ -318,9 +318,15 @@ def _missing_notes(missing: list[str]) -> list[str]:
     return [f"Left out of the averages, without estimate or standard error: {shown}."]
 
 
-def _pre_period_notes(kind: str, rows: list[_Row]) -> list[str]:
+def _pre_period_notes(
+    kind: str, rows: list[_Row], averages: list[tuple[float, FloatArray]]
+) -> list[str]:
     """An event study with fewer than two tested years before joining says little on trends."""
-    before = sum(row.keys.get("event_time", 0) < 0 for row in rows)
+    before = sum(
+        row.keys.get("event_time", 0) < 0
+        and bool(influence.any())  # a reference year tests nothing
+        for row, (_, influence) in zip(rows, averages, strict=True)
+    )
     if kind != "event" or before >= 2:
         return []
     return [

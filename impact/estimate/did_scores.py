@@ -33,7 +33,7 @@ _NEWTON_STEPS = 60
 _DEVIANCE_TOLERANCE = 1e-12
 
 
-class NotIdentified(Exception):  # noqa: N818 - caught by the estimator and turned into a note
+class NotIdentified(Exception):
     """The comparison cannot be made; the message is the reason, as a clause."""
 
 

@@ -189,7 +189,8 @@ def group_time(request: AttRequest) -> EffectResult:
     data = _eligible(firm_periods(request), options, request.outcome)
     plan = _plan(data, options)
     cells = _estimate(data, plan, options, request.covariates)
-    if np.isnan(cells.estimate).all():
+    reference = np.array([cell.base == cell.target for cell in plan])
+    if np.isnan(cells.estimate[~reference]).all():
         raise EstimationError(
             "No group-time effect can be estimated. " + " ".join(_reason_notes(cells))
         )
@@ -260,22 +261,23 @@ def _without_unobserved(data: FirmPeriods, options: GroupTimeOptions, outcome: s
     seen = ~np.isnan(data.outcome)
     lacks = seen & np.isnan(data.covariates).any(axis=0)
     if options.unbalanced == "balanced":
-        complete = (seen & ~lacks).all(axis=1)
+        complete = np.asarray((seen & ~lacks).all(axis=1))
         return data.kept(
             complete,
-            f"Left out, '{outcome}' or a covariate missing in some period, unbalanced='balanced' "
-            f"(firms: {int((~complete).sum()):,}).",
+            f"Firms without '{outcome}' or a covariate in every period are left out, by the policy "
+            f"'balanced' (firms: {int((~complete).sum()):,}).",
         )
     twice = seen.sum(axis=1) >= 2
     data = data.kept(
         twice,
-        f"Left out, '{outcome}' in fewer than two periods (firms: {int((~twice).sum()):,}).",
+        f"Firms with '{outcome}' in fewer than two periods are left out "
+        f"(firms: {int((~twice).sum()):,}).",
     )
     partly = int((~seen[twice]).any(axis=1).sum())
     if partly:
         data = data.noted(
             f"'{outcome}' is missing in some period (firms: {partly:,} of {len(data.units):,}); each "
-            "cell uses the firms observed in both of its periods, unbalanced='pairwise'."
+            "cell uses the firms observed in both of its periods (policy 'pairwise')."
         )
     if lacks[twice].any():
         count = int(lacks[twice].any(axis=1).sum())
@@ -378,9 +380,10 @@ def _undefined_variance(
     clusters: npt.NDArray[np.int64], treated: BoolArray, parameters: int
 ) -> str:
     """Why the spread between clusters cannot be seen in this cell; empty where it can."""
-    if len(np.unique(clusters[treated])) < 2:
+    own, others = clusters[treated], clusters[~treated]
+    if own.min() == own.max():
         return "the cohort is one firm or one cluster"
-    if len(np.unique(clusters[~treated])) < 2 or (~treated).sum() <= parameters:
+    if others.min() == others.max() or len(others) <= parameters:
         return "too few comparison firms or clusters"
     return ""
 

@@ -105,12 +105,12 @@ def _firms_content(received: Received) -> _Content:
     from impact.display.figures import effect_panels
     from impact.display.love import love_figure
     from impact.report.analysis import analyse
-    from impact.report.exhibits_firms import firms_document
+    from impact.report.exhibits_firms import balance_by_cohort, firms_document
 
     analysis = analyse(received)
-    balance = analysis.match.balance()
     tables = {
-        "balance": balance,
+        "balance": analysis.match.balance(),
+        "balance_by_cohort": analysis.match.balance(by_cohort=True),
         "checks": pd.concat(
             [one.pretrends.tidy().assign(outcome=one.outcome.name) for one in analysis.effects],
             ignore_index=True,
@@ -118,8 +118,8 @@ def _firms_content(received: Received) -> _Content:
     }
     if analysis.value is not None:
         tables["value"] = analysis.value.tidy()
-    labels = {c: analysis.panel.label(c) for c in balance["covariate"]}
-    labels["distance"] = "propensity score"
+    love = balance_by_cohort(analysis)
+    love["covariate"] = love["covariate"] + ", " + love["cohort"].astype(str)
     panels = [
         (f"{one.outcome.label}, {one.outcome.unit}", one.group_time.aggregate("event").tidy())
         for one in analysis.effects
@@ -130,7 +130,7 @@ def _firms_content(received: Received) -> _Content:
         tables=tables,
         ledgers=[*received.ledgers, *analysis.ledgers()],
         figures={
-            "figures/balance.svg": love_figure(balance, labels=labels, title=""),
+            "figures/balance.svg": love_figure(love, title=""),
             "figures/event_study.svg": effect_panels(panels),
         },
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
+from typing import Any
 
 import pandas as pd
 
@@ -268,49 +270,45 @@ def _comparison(analysis: Analysis) -> list[Block]:
     matched = analysis.match
     s = matched.settings
     panel = analysis.panel
-    pairs = _count(len(matched.pairs), "matched pairs")
     on = _listed([panel.label(c) for c in s.on])
     exact = f", within the same {_listed([panel.label(c) for c in s.exact])}" if s.exact else ""
-    numbers: dict[str, Number | Interval] = {"p": pairs}
-    caliper = ""
+    numbers: dict[str, Number | Interval] = {
+        "p": _count(len(matched.pairs), "matched pairs"),
+        "t": _count(int(matched.pairs["treated"].nunique()), "participants matched"),
+        "all": _count(int(panel.unit_cohort().notna().sum()), "participants"),
+    }
+    near = "nearest Mahalanobis distance" if s.distance == "mahalanobis" else "nearest score"
     if s.caliper is not None:
         scale = (
             "standard deviations of the score" if s.caliper_scale == "sd" else "on its own scale"
         )
-        caliper = f", no further apart than {{c}} {scale}"
+        near += f", no further apart than {{c}} {scale}"
         numbers["c"] = Number(s.caliper, f"caliper in {scale}", _decimals_of(s.caliper))
     text = (
         f"Each participant is paired with a firm that never took part, on {on} in the year before "
-        f"joining{exact}{caliper}: nearest score first, each comparison firm used once over all "
-        f"cohorts. {{p}} pairs were formed. Outcomes after joining play no part in the pairing."
+        f"joining{exact}: {near}, each comparison firm used once over all cohorts. {{t}} of {{all}} "
+        "participants found a partner, in {p} pairs; table T1b says why the others did not. Outcomes "
+        "after joining play no part in the pairing."
     )
     return [prose(text, **numbers), _balance_table(analysis), _love_figure()]
 
 
+def balance_by_cohort(analysis: Analysis) -> pd.DataFrame:
+    """Balance within each cohort, with words for the covariates.
+
+    Pooled over cohorts, differences of opposite sign cancel; within a cohort they cannot.
+    """
+    words = {**analysis.match.labels(), "distance": "propensity score"}
+    balance = analysis.match.balance(by_cohort=True)
+    return balance.assign(covariate=[words.get(c, c) for c in balance["covariate"]])
+
+
 def _balance_table(analysis: Analysis) -> Table:
-    balance = analysis.match.balance()
-    labels = analysis.panel
     rows = []
-    for b in balance.itertuples():
-        name = "propensity score" if b.covariate == "distance" else labels.label(str(b.covariate))
-
-        def cell(value: float, what: str, decimals: int = 3, name: str = name) -> Number:
-            return Number(_float(value), f"{name}: {what}", decimals)
-
-        rows.append(
-            Row(
-                (
-                    _capital(name),
-                    cell(b.mean_treated_before, "mean of participants, before matching"),
-                    cell(b.mean_control_before, "mean of others, before matching"),
-                    cell(b.smd_before, "standardised mean difference, before matching"),
-                    cell(b.mean_treated_after, "mean of participants, after matching"),
-                    cell(b.mean_control_after, "mean of comparison firms, after matching"),
-                    cell(b.smd_after, "standardised mean difference, after matching"),
-                    cell(b.variance_ratio_after, "variance ratio, after matching", 2),
-                )
-            )
-        )
+    for cohort, part in balance_by_cohort(analysis).groupby("cohort", sort=True):
+        rows.append(Row((f"Joined in {cohort}",), "panel"))
+        rows += [_balance_row(b, int(str(cohort))) for b in part.to_dict("records")]
+    matched = analysis.match
     return Table(
         "T2",
         "Participants and comparison firms in the year before joining",
@@ -328,9 +326,30 @@ def _balance_table(analysis: Analysis) -> Table:
         (
             "SMD: standardised mean difference, the difference in means over the standard deviation "
             "of participants before matching. Below 0.1 in absolute value is good, above 0.25 a "
-            "warning. Variance ratio after matching: participants over comparison firms.",
-            *analysis.match.notes,
+            "warning. Variance ratio after matching: participants over comparison firms; a dash for "
+            "yes/no covariates, whose variance follows from the mean.",
+            *matched.notes,
         ),
+    )
+
+
+def _balance_row(b: dict[Hashable, Any], cohort: int) -> Row:
+    name = str(b["covariate"])
+
+    def cell(key: str, what: str, decimals: int = 3) -> Number:
+        return Number(_float(b[key]), f"{name}, cohort {cohort}: {what}", decimals)
+
+    return Row(
+        (
+            _capital(name),
+            cell("mean_treated_before", "mean of participants, before matching"),
+            cell("mean_control_before", "mean of others, before matching"),
+            cell("smd_before", "standardised mean difference, before matching"),
+            cell("mean_treated_after", "mean of participants, after matching"),
+            cell("mean_control_after", "mean of comparison firms, after matching"),
+            cell("smd_after", "standardised mean difference, after matching"),
+            cell("variance_ratio_after", "variance ratio, after matching", 2),
+        )
     )
 
 
@@ -339,8 +358,8 @@ def _love_figure() -> Figure:
         "F1",
         "Standardised mean differences before and after matching",
         "figures/balance.svg",
-        "Dot plot: for each covariate the standardised mean difference between participants and "
-        "others before matching and after it; the numbers are in table T2.",
+        "Dot plot: for each covariate and cohort the standardised mean difference between participants "
+        "and others before matching and after it; the numbers are in table T2.",
     )
 
 

@@ -23,7 +23,7 @@ def programme(
     effect: Literal["dynamic", "constant", "none"] = "dynamic",
     size: float = 0.15,
     autocorrelation: float = 0.5,
-    noise: float = 1.0,
+    noise: float = 0.6,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw a panel of firms, equally many in each cohort and among those that never join.
 

@@ -6,13 +6,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import settings
 
 from impact.claims.audit import AuditResult, audit
-
-# A busy machine is no counterexample.
-settings.register_profile("no_deadline", deadline=None)
-settings.load_profile("no_deadline")
 
 PAIR = {
     "claim_id": "tools",

@@ -163,9 +163,9 @@ def test_mahalanobis_takes_the_nearest_and_the_first_of_equals() -> None:
     x = np.array([[0.0], [1.0], [-1.0], [1.0]])
     eligible = np.array([F, T, T, T])
     turns = np.array([0])
-    t, c, _ = nearest_by_covariates(x, turns, eligible, one_stratum(4))
+    _, c, _ = nearest_by_covariates(x, turns, eligible, one_stratum(4))
     assert c.tolist() == [1]
-    t, c, _ = nearest_by_covariates(x, turns, eligible, one_stratum(4), caliper=0.5)
+    _, c, _ = nearest_by_covariates(x, turns, eligible, one_stratum(4), caliper=0.5)
     assert c.tolist() == []
 
 

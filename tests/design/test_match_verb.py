@@ -317,6 +317,18 @@ def test_every_bad_cell_is_named_in_one_pass() -> None:
     assert "many" in str(error.value)
 
 
+def test_no_overlap_is_left_to_the_caliper_where_there_is_one() -> None:
+    data = firms().assign(score=lambda d: d["joined"] + d["size"] / 1e4)
+    with pytest.raises(DesignError, match="set a caliper"):
+        impact.match(data, treatment="joined", on=ON, distance="score")
+    options = {"distance": "score", "caliper_scale": "raw"}
+    with pytest.raises(DesignError, match="widen the caliper"):
+        impact.match(data, treatment="joined", on=ON, caliper=0.5, **options)
+    matched = impact.match(data, treatment="joined", on=ON, caliper=1.5, **options)
+    n = int(data["joined"].sum())
+    assert f"{n} of {n} participants have a score outside" in " ".join(matched.notes)
+
+
 def test_more_participants_than_controls_leaves_some_unmatched() -> None:
     data = firms()
     data = data[(data["joined"] == 1) | (np.arange(len(data)) % 8 == 0)]
@@ -382,7 +394,7 @@ def test_panel_ledger_counts_firms_and_their_rows() -> None:
     frame.loc[(frame["firm"] == never) & (frame["year"] == 2), "size"] = np.nan
     matched = impact.match(as_panel(frame), on=ON)
     lines = {line.reason: (line.rows, line.units) for line in matched.ledger.lines}
-    assert lines["participant: no year before joining in the panel, which begins in 1"] == (5, 1)
+    assert lines["participant: the year before joining is not in the panel"] == (5, 1)
     assert lines["participant: no row in the year before joining"] == (4, 1)
     assert not any("size is missing" in reason for reason in lines)  # it serves the cohort of 4
     assert never in set(matched.candidates.query("cohort == 4")["unit"])
@@ -413,6 +425,22 @@ def test_balance_before_compares_within_the_year() -> None:
     assert row["smd_after"] == pytest.approx(0.0)
 
 
+def test_balance_by_cohort_shows_what_cancels_in_the_pool() -> None:
+    frame = firm_years(n=300)
+    shift = frame["joined"].map({3.0: 1.0, 4.0: -1.0}).fillna(0.0)
+    matched = impact.match(as_panel(frame.assign(size=frame["size"] + shift)), on=["size"])
+    pooled = matched.balance().set_index("covariate").loc["size", "smd_before"]
+    cohorts = matched.balance(by_cohort=True).query("covariate == 'size'").set_index("cohort")
+    assert cohorts.loc[3, "smd_before"] > 0.4 > 0.2 > abs(pooled)
+    assert cohorts.loc[4, "smd_before"] < -0.4
+    worst = cohorts["smd_before"].abs().max()
+    assert f"Within a single cohort it was {worst:.3f} before" in matched.summary()
+    one = impact.match(as_panel(firm_years(cohorts=(4,))), on=ON)
+    pd.testing.assert_frame_equal(one.balance(by_cohort=True).drop(columns="cohort"), one.balance())
+    with pytest.raises(DesignError, match="no cohorts"):
+        impact.match(firms(), treatment="joined", on=ON).balance(by_cohort=True)
+
+
 def test_panel_refusals() -> None:
     frame = firm_years()
     panel = as_panel(frame)
@@ -427,6 +455,6 @@ def test_panel_refusals() -> None:
         impact.match(weighted, on=ON)
     with pytest.raises(DesignError, match="no cohort joined between"):
         impact.match(as_panel(frame.assign(joined=1.0)), on=ON)
+    telling = as_panel(frame.assign(telling=frame["joined"].eq(4) + 0.001 * frame["size"]))
     with pytest.raises(DesignError, match="cohort of 4"):
-        telling = frame["joined"].eq(4).astype(float) + 0.001 * frame["size"]
-        impact.match(as_panel(frame.assign(telling=telling)), on=["telling"])
+        impact.match(telling, on=["telling"])

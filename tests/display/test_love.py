@@ -37,7 +37,7 @@ def points(figure) -> dict[str, set[tuple[float, float]]]:
     ]
     out: dict[str, set[float]] = {name: set() for name in names.values()}
     for x, y in drawn:
-        out[names[int(round(y))]].add(round(float(x), 6))
+        out[names[round(float(y))]].add(round(float(x), 6))
     return out
 
 

@@ -285,11 +285,12 @@ def test_no_overlap_is_missing_and_named() -> None:
     no_number_without_its_error(effect)
 
 
-def test_no_overlap_anywhere_is_refused() -> None:
+@pytest.mark.parametrize("base_period", ["varying", "universal"])
+def test_no_overlap_anywhere_is_refused(base_period: str) -> None:
     frame = frame_of()
     frame["apart"] = np.where(frame["joined"].notna(), 5.0, 0.0) + 0.1 * frame["size"]
     with pytest.raises(EstimationError, match=r"No group-time effect can be estimated.*no overlap"):
-        fit(frame, covariates=["apart"])
+        fit(frame, covariates=["apart"], base_period=base_period)
 
 
 def test_all_covariates_collinear_is_no_covariate() -> None:

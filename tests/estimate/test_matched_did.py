@@ -329,17 +329,18 @@ def test_other_refusals() -> None:
         impact.att(section(data.assign(exports="many")), "exports", method="difference")
     with pytest.raises(EstimationError, match="No pair has"):
         impact.att(section(data.assign(exports=np.nan)), "exports", method="difference")
+    names = [f"v{i}" for i in range(6)]
+    noise = np.random.default_rng(0).normal(size=(12, 6))
+    few = data.iloc[:12].join(pd.DataFrame(noise, columns=names))
+    pairs = impact.match(few, treatment="joined", on=["size"], distance="size", caliper=9.0)
     with pytest.raises(EstimationError, match="use fewer covariates"):
-        few = data.iloc[:12].assign(exports=lambda d: d["exports"])
-        wide = few.assign(**{f"v{i}": np.random.default_rng(i).normal(size=12) for i in range(6)})
-        pairs = impact.match(wide, treatment="joined", on=["size"], distance="size")
-        impact.att(pairs, "exports", method="g_computation", covariates=[f"v{i}" for i in range(6)])
+        impact.att(pairs, "exports", method="g_computation", covariates=names)
 
 
 def test_one_pair_of_a_cross_section_has_no_standard_error() -> None:
     data = pd.DataFrame({"joined": [1, 0, 0], "size": [1.0, 1.1, 9.0], "exports": [5.0, 3.0, 0.0]})
-    found = impact.match(data, treatment="joined", on=["size"], distance="size", caliper=1.0,
-                         caliper_scale="raw")  # fmt: skip
+    close = {"distance": "size", "caliper": 1.0, "caliper_scale": "raw"}
+    found = impact.match(data, treatment="joined", on=["size"], **close)
     row = impact.att(found, "exports", method="difference").tidy().iloc[0]
     assert row["estimate"] == 2.0
     assert np.isnan(row["std_error"])
@@ -361,11 +362,11 @@ def simulated(seed: int | list[int], firms: int = 300) -> pd.DataFrame:
     """Larger firms grow faster and join more often; joining adds 0.20 in every year after."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=firms)
-    joins = rng.random(firms) < 1 / (1 + np.exp(1.2 - 0.6 * x))
+    joins = rng.random(firms) < 1 / (1 + np.exp(1.2 - 0.7 * x))
     joined = np.where(joins, np.where(rng.random(firms) < 0.5, 3.0, 4.0), np.nan)
     years = np.arange(1, 5)
-    y = rng.normal(size=(firms, 1)) + 0.25 * x[:, None] * years
-    y += rng.normal(scale=0.8, size=(firms, 4)) + TRUTH * (years >= joined[:, None])
+    y = rng.normal(size=(firms, 1)) + 0.5 * x[:, None] * years
+    y += rng.normal(scale=0.6, size=(firms, 4)) + TRUTH * (years >= joined[:, None])
     return pd.DataFrame(
         {
             "firm": np.repeat(np.arange(firms), 4),

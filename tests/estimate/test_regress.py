@@ -191,7 +191,7 @@ def test_one_cluster_is_refused() -> None:
 def test_coverage_of_clustered_intervals_and_failure_of_unclustered_ones() -> None:
     """One effect of 0.15, AR(1) errors of .5 within firms; unclustered intervals are seen to fail."""
     hits = {"clustered": 0, "classical": 0}
-    draws = 300
+    draws = 200
     for r in range(draws):
         rng = np.random.default_rng([71, r])
         firms, years = 60, 8
@@ -212,6 +212,6 @@ def test_coverage_of_clustered_intervals_and_failure_of_unclustered_ones() -> No
         for name, cluster in (("clustered", "firm"), ("classical", None)):
             row = impact.regress("y ~ d | firm + year", frame, cluster=cluster).tidy().iloc[0]
             hits[name] += row["conf_low"] <= 0.15 <= row["conf_high"]
-    # Three Monte Carlo standard errors at 300 draws.
+    # Three Monte Carlo standard errors.
     assert abs(hits["clustered"] / draws - 0.95) < 3 * np.sqrt(0.95 * 0.05 / draws)
     assert hits["classical"] / draws < 0.91

@@ -43,12 +43,12 @@ def no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_key(study_from_file: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    study = study_from_file(study=replaced("caliper = 0.2", "calliper = 0.2"))
+    study = study_from_file(study=replaced('exact = ["union"]', 'exacct = ["union"]'))
     code, text = outcome(study, capsys)
     assert code == 11
-    row = study.read_text("utf-8").splitlines().index("calliper = 0.2") + 1
-    assert f"study.toml, row {row}, column 'match.calliper', value '0.2'" in text
-    assert "this key is unknown. To mend: did you mean 'caliper'?" in text
+    row = study.read_text("utf-8").splitlines().index('exacct = ["union"]') + 1
+    assert f"study.toml, row {row}, column 'match.exacct'" in text
+    assert "this key is unknown. To mend: did you mean 'exact'?" in text
 
 
 def test_a_missing_file(study_from_file: Make, capsys: pytest.CaptureFixture[str]) -> None:

@@ -161,7 +161,8 @@ def test_no_firm_leaves_the_folder_of_working_data(michigan: Any) -> None:
     for path in (michigan.folder / "results.json", michigan.folder / "manifest.json"):
         text = path.read_text("utf-8")
         assert not [f for f in firms if re.search(rf"\b{f}\b", text)]
-    assert not [f for f in firms if f in pdf_text(michigan.folder)]
+    printed = pdf_text(michigan.folder)
+    assert not [f for f in firms if f in printed]
 
 
 def test_the_manifest_names_what_went_in_and_no_place_or_day(michigan: Any) -> None:

@@ -1,8 +1,9 @@
-"""Studies that the report tests share: the shipped ones, run once, and a small one from a file."""
+"""Settings and studies that the tests share."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
-ROOT = Path(__file__).parent.parent.parent
+# Sums of floats depend on the number of threads; the bytes that are compared do not tolerate it.
+for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+# A shared machine pauses at times; a slow example is no failure. Failures are replayed from their seed.
+settings.register_profile("impact", deadline=None, derandomize=True, database=None)
+settings.load_profile("impact")
+
+ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
