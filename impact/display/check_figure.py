@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from impact.core.errors import ReportError
+from impact.display.canvas import figure_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ _GREY = "#8c8c8c"
 _BAND = "#d9d9d9"
 
 
+@figure_style()
 def pretrends_figure(rows: pd.DataFrame, *, label: str, detectable: float) -> Figure:
     """Draw each estimate before joining with its pointwise interval.
 
@@ -47,15 +49,13 @@ def pretrends_figure(rows: pd.DataFrame, *, label: str, detectable: float) -> Fi
     >>> figure.axes[0].get_xlabel()
     'years since joining'
     """
-    from matplotlib.figure import Figure
-
     if rows.empty:
         raise ReportError("There is no estimate before joining to draw.")
     rank = rows.groupby("event_time").cumcount()
     several = int(rank.max()) + 1
     # Cohorts of one year stand side by side, within a third of the way to the next year.
     place = rows["event_time"] + (rank - (several - 1) / 2) / several / 1.5
-    figure = Figure(figsize=(6.5, 3.8), layout="constrained")
+    figure = new_figure(6.5, 3.8)
     axes = figure.subplots()
     axes.axhspan(
         -detectable,

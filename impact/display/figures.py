@@ -7,8 +7,7 @@ gives the same bytes on another day and another machine.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,13 +15,12 @@ import numpy as np
 import pandas as pd
 
 from impact.core.errors import ImpactError
+from impact.display.canvas import WIDTH_CM, figure_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH_CM = 16.0
-"""Width at which a figure is placed on an A4 page; text is then 8 to 9 points high."""
 
 _INCH = 2.54
 _FONT_SIZE = 8.5
@@ -30,34 +28,6 @@ _COHORTS_PER_ROW = 3
 _KEYS = ("outcome", "group", "method", "cohort", "time")
 
 _BAND, _INTERVAL = "uniform band", "pointwise interval"
-
-
-@contextmanager
-def figure_style() -> Iterator[None]:
-    """Settings in which every figure is made and saved: seaborn's ticks, nothing of the user's."""
-    import matplotlib
-    import seaborn
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(seaborn.axes_style("ticks"))
-        matplotlib.rcParams.update(
-            {
-                "font.family": "DejaVu Sans",  # ships with matplotlib, so every machine has it
-                "font.size": _FONT_SIZE,
-                "axes.labelsize": _FONT_SIZE,
-                "axes.titlesize": _FONT_SIZE,
-                "xtick.labelsize": 8.0,
-                "ytick.labelsize": 8.0,
-                "legend.fontsize": 8.0,
-                "axes.linewidth": 0.6,
-                "axes.spines.top": False,
-                "axes.spines.right": False,
-                "svg.hashsalt": "impact",
-                "svg.fonttype": "path",
-            }
-        )
-        yield
 
 
 def effect_figure(estimates: pd.DataFrame, *, label: str, unit: str = "") -> Figure:
@@ -185,9 +155,7 @@ def _event_studies(
 def _new_figure(
     height_cm: float, rows: int = 1, columns: int = 1, share: Literal["none", "all"] = "none"
 ) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH_CM / _INCH, height_cm / _INCH), layout="constrained")
+    figure = new_figure(WIDTH_CM / _INCH, height_cm / _INCH)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=share)
     return figure, list(grid.ravel())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from impact.display.figures import WIDTH_CM, figure_style
+from impact.display.canvas import WIDTH_CM, figure_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +53,6 @@ def love_figure(
     1
     """
     import seaborn as sns
-    from matplotlib.figure import Figure
 
     words = labels or {}
     rows = balance.assign(
@@ -69,9 +68,7 @@ def love_figure(
     )
     colors = sns.color_palette("colorblind")
     with figure_style():
-        figure = Figure(
-            figsize=(WIDTH_CM / _INCH, 1.0 + _ROW * max(len(rows), 3)), layout="constrained"
-        )
+        figure = new_figure(WIDTH_CM / _INCH, 1.0 + _ROW * max(len(rows), 3))
         axes = figure.subplots()
         axes.axvline(
             threshold,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from impact.core.errors import ReportError
+from impact.display.canvas import figure_style, new_figure
 from impact.display.numbers import format_number
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _INK = "#1f3b57"
 _GREY = "#8c8c8c"
 
 
+@figure_style()
 def value_figure(rows: pd.DataFrame) -> Figure:
     """Draw each row of a value table as a point with its interval, and a line at zero.
 
@@ -45,14 +47,12 @@ def value_figure(rows: pd.DataFrame) -> Figure:
     >>> figure.axes[0].get_xlabel()
     'jobs per 1 million EUR'
     """
-    from matplotlib.figure import Figure
-
     units = list(dict.fromkeys(rows["unit"]))
     if len(units) != 1:
         raise ReportError(
             f"A value figure has one axis and one unit; it was given {len(units)} units."
         )
-    figure = Figure(figsize=(7.0, 1.6 + 0.6 * len(rows)), layout="constrained")
+    figure = new_figure(7.0, 1.6 + 0.6 * len(rows))
     axes = figure.subplots()
     axes.axvline(0.0, color=_GREY, linewidth=1.0, linestyle="--", zorder=1)
     for height, row in enumerate(rows.itertuples()):

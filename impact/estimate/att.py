@@ -61,6 +61,18 @@ def att(
     EstimationError
         If the method does not exist, does not accept what it was given, or cannot identify the
         effect on these data.
+    DataError
+        If a column is missing.
+
+    Examples
+    --------
+    >>> import impact
+    >>> from impact.simulate.programme import programme
+    >>> firms, truth = programme(firms=240, periods=6, cohorts=(3, 5), seed=1, effect="constant")
+    >>> panel = impact.panel(firms, unit="firm", time="year", cohort="joined")
+    >>> row = impact.att(panel, "exports", method="group_time").aggregate("overall").tidy().iloc[0]
+    >>> bool(row["conf_low"] <= truth["att"].iloc[0] <= row["conf_high"])
+    True
     """
     found = METHODS.find("att", method)
     _check_abilities(found, data, family, covariates, options)

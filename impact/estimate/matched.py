@@ -27,6 +27,8 @@ from impact.estimate.request import AttRequest
 _SHOWN_TERMS = 6
 FEW_SETS = 30
 
+_ROUNDING = 1e-12  # of the largest outcome
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatchedSets:
@@ -231,12 +233,15 @@ def _adjusted(cell: _Cell, x: FloatArray) -> tuple[float, FloatArray]:
     design = np.column_stack([np.ones(n), (x - center) / scale])
     cross = (design[c] * cell.weight[c][:, None]).T @ design[c]
     b = np.linalg.solve(cross, design[c].T @ (cell.weight[c] * cell.values[c]))
-    gain = cell.values[t] - design[t] @ b
+    residual = cell.values - design @ b
+    # A fit without error leaves rounding, which must not pass for a standard error.
+    residual[np.abs(residual) <= _ROUNDING * np.abs(cell.values).max()] = 0.0
+    gain = residual[t]
     estimate = float(gain.mean())
     influence = np.zeros(n)
     influence[t] = (gain - estimate) * n / len(t)
     reach = design[c] @ np.linalg.solve(cross, design[t].mean(axis=0))
-    influence[c] = -n * reach * cell.weight[c] * (cell.values[c] - design[c] @ b)
+    influence[c] = -n * reach * cell.weight[c] * residual[c]
     return estimate, influence
 
 

@@ -228,7 +228,7 @@ def test_pairwise_and_balanced() -> None:
     assert said(pairwise, "'exports' is missing in some period (firms: 1 of 60)")
     balanced = fit(frame, unbalanced="balanced")
     assert (balanced.tidy().query("cohort == 3")["n_treated"] == 19).all()
-    assert said(balanced, "unbalanced='balanced' (firms: 1)")
+    assert said(balanced, "by the policy 'balanced' (firms: 1)")
     pd.testing.assert_frame_equal(balanced.tidy(), fit(frame[frame["firm"] != one]).tidy())
 
 
@@ -246,7 +246,7 @@ def test_firms_seen_once_are_counted_and_left_out() -> None:
     frame = frame_of()
     once = firms_of(frame, np.nan)[:3]
     effect = fit(frame[~frame["firm"].isin(once) | (frame["year"] == 2)])
-    assert said(effect, "in fewer than two periods (firms: 3)")
+    assert said(effect, "in fewer than two periods are left out (firms: 3)")
     assert len(effect.firms) == 57
 
 
