@@ -8,9 +8,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -76,6 +76,18 @@ def build(study: Path, *, out: Path | None = None, if_changed: bool = False) -> 
         known = json.loads((folder / "results.json").read_text("utf-8"))
         return Built(known["study"], folder / "appendix.pdf", tuple(known["headlines"]), True)
     content = _content(received)
+    try:
+        _publish(content, folder, made_from)
+        _write_panel(received, study, out)
+    except OSError as error:
+        place = error.filename or folder
+        raise ReportError(f"{place} cannot be written: {error.strerror}.") from error
+    lines = tuple(h.shown() for h in content.document.headlines)
+    return Built(received.study.study.name, folder / "appendix.pdf", lines, False)
+
+
+def _publish(content: _Content, folder: Path, made_from: dict[str, Any]) -> None:
+    """Write everything beside its final place, then move it there."""
     folder.mkdir(parents=True, exist_ok=True)
     with _staging(folder) as stage:
         outputs = _write(content, stage)
@@ -86,19 +98,33 @@ def build(study: Path, *, out: Path | None = None, if_changed: bool = False) -> 
             outputs=outputs,
         )
         _move(stage, folder, [*outputs, "manifest.json"])
-    _write_panel(received, study, out)
-    lines = tuple(h.shown() for h in content.document.headlines)
-    return Built(received.study.study.name, folder / "appendix.pdf", lines, False)
 
 
 def _content(received: Received) -> _Content:
-    """Everything that is computed; a study of firms and an audit of claims may stand in one study."""
+    """Everything that is computed; firms and published claims may stand in one study."""
+    parts = []
     if received.panel is not None:
-        return _firms_content(received)
+        parts.append(_firms_content(received))
+    if received.claims is not None:
+        parts.append(_claims_content(received))
+    return parts[0] if len(parts) == 1 else _joined(*parts)
+
+
+def _claims_content(received: Received) -> _Content:
     from impact.report.exhibits_claims import claims_content
 
     document, tables = claims_content(received)
     return _Content(document, pd.DataFrame(), tables, list(received.ledgers), {})
+
+
+def _joined(firms: _Content, claims: _Content) -> _Content:
+    """One annex: the evaluation's first lines, then what was claimed."""
+    document = replace(
+        firms.document,
+        sections=(*firms.document.sections, *claims.document.sections),
+        colophon=(*firms.document.colophon, *claims.document.colophon),
+    )
+    return replace(firms, document=document, tables={**firms.tables, **claims.tables})
 
 
 def _firms_content(received: Received) -> _Content:
@@ -168,13 +194,10 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 def _move(stage: Path, folder: Path, names: list[str]) -> None:
     """Put whole files under their final names; the manifest last, since it vouches for the others."""
-    try:
-        for name in names:
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(stage / name, target)
-    except OSError as error:
-        raise ReportError(f"{folder / name} cannot be written: {error.strerror}.") from error
+    for name in names:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(stage / name, target)
 
 
 def _write_panel(received: Received, study: Path, out: Path | None) -> None:

@@ -135,3 +135,19 @@ def test_outputs_of_an_earlier_run_survive_a_failing_one(
     kept.write_bytes(b"earlier")
     code, _ = outcome(study, capsys)
     assert (code, kept.read_bytes()) == (11, b"earlier")
+
+
+def test_a_folder_that_cannot_be_written(
+    study_from_file: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impact.report import build
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "tables.xlsx")
+
+    monkeypatch.undo()  # here the fit may run
+    monkeypatch.setattr(build, "write_workbook", full)
+    study = study_from_file()
+    code, text = outcome(study, capsys)
+    assert code == 15
+    assert "tables.xlsx cannot be written: No space left on device" in text
