@@ -25,7 +25,9 @@ def before_joining(effect: EffectResult) -> pd.DataFrame:
     if "event_time" not in table.columns:
         return table.iloc[:0].assign(position=[])
     rows = table.assign(position=np.arange(len(table)))
-    return rows[(rows["event_time"] < 0) & rows["std_error"].notna()].reset_index(drop=True)
+    return rows[
+        (rows["event_time"] < -effect.anticipation) & rows["std_error"].notna()
+    ].reset_index(drop=True)
 
 
 def detectable_lead(std_error: float, conf_level: float, power: float = POWER) -> float:

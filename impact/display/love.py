@@ -99,5 +99,5 @@ def love_figure(
         axes.set_xlim(left=0)
         axes.set(xlabel=x_label, ylabel="", title=title)
         axes.legend(loc="best", frameon=True, title=None)
-        axes.tick_params(axis="y", length=0)
+        axes.tick_params(axis="y", length=0, pad=8)  # clear of a marker at zero
     return figure

@@ -217,6 +217,7 @@ def _result(
         notes=notes,
         source=effect.source,
         seed=effect.seed,
+        anticipation=effect.anticipation,
     )
 
 

@@ -57,6 +57,8 @@ class EffectResult:
         The `Panel` or `MatchResult` it came from.
     seed : int
         Seed of the uniform band.
+    anticipation : int
+        Years before joining in which an effect is allowed; they are no test of the comparison.
     """
 
     estimates: pd.DataFrame
@@ -76,6 +78,7 @@ class EffectResult:
     notes: tuple[str, ...] = field(default=())
     source: Any = None
     seed: int = 20160516
+    anticipation: int = 0
 
     def tidy(self) -> pd.DataFrame:
         """A copy of the table of estimates."""
@@ -142,6 +145,7 @@ def effect_from_influence(
     notes: tuple[str, ...] = (),
     source: Any = None,
     seed: int = 20160516,
+    anticipation: int = 0,
 ) -> EffectResult:
     """Build an `EffectResult` from influence functions: the one way for every own estimator.
 
@@ -195,4 +199,5 @@ def effect_from_influence(
         notes=notes,
         source=source,
         seed=seed,
+        anticipation=anticipation,
     )

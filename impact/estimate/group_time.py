@@ -211,6 +211,7 @@ def group_time(request: AttRequest) -> EffectResult:
         notes=(*data.notes, *_reason_notes(cells), *_cluster_notes(data)),
         source=request.data,
         seed=request.seed,
+        anticipation=options.anticipation,
     )
 
 

@@ -108,6 +108,21 @@ def test_effects_after_joining_do_not_enter():
     pd.testing.assert_series_equal(one, other)
 
 
+def test_years_of_anticipation_are_no_test_of_the_comparison():
+    """An effect that is allowed before joining is not a failing pre-trend."""
+    import impact
+    from impact.simulate.programme import programme
+
+    frame, _ = programme(firms=200, periods=8, cohorts=(5,), seed=4)
+    frame.loc[frame["year"] == frame["joined"] - 1, "exports"] += 5.0
+    panel = impact.panel(frame, unit="firm", time="year", cohort="joined")
+    plain = impact.att(panel, "exports", method="group_time")
+    aware = impact.att(panel, "exports", method="group_time", anticipation=1)
+    assert check(plain).tidy()["verdict"].tolist() == ["fails"]
+    assert check(aware).tidy()["verdict"].tolist() == ["passes"]
+    assert check(aware.aggregate("event")).tidy()["df"].iloc[0] == 2
+
+
 def test_a_pre_trend_fails():
     got = row(effect([5.0, -1.0, 7.0], LEADS, [-2, -1, 0]), "pretrends")
     assert got["verdict"] == "fails"
