@@ -57,11 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     check = commands.add_parser("check", help="read and validate everything that a study names")
-    check.add_argument("study", type=Path, help="study.toml")
+    check.add_argument("study", type=Path, help="study.toml, or its folder")
     check.set_defaults(run=_check)
 
     run = commands.add_parser("run", help="run studies and write annex, tables, results, manifest")
-    run.add_argument("studies", type=Path, nargs="+", metavar="study", help="study.toml")
+    run.add_argument(
+        "studies", type=Path, nargs="+", metavar="study", help="study.toml, or its folder"
+    )
     run.add_argument("--out", type=Path, help="output folder (default: beside the study.toml)")
     run.add_argument(
         "--if-changed", action="store_true", help="leave a study alone whose outputs are current"
@@ -82,23 +84,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _study_file(path: Path) -> Path:
+    """A study may be named by its file or by its folder."""
+    return path / "study.toml" if path.is_dir() else path
+
+
 def _check(options: argparse.Namespace) -> int:
     from impact.report.build import describe
     from impact.report.receive import receive
 
-    print(describe(receive(options.study)))
+    print(describe(receive(_study_file(options.study))))
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
+    """Run each study; one that fails does not keep the others from running."""
     from impact.report.build import build
 
     if options.out is not None and len(options.studies) > 1:
         print("impact: --out takes one study", file=sys.stderr)
         return 2
-    done = [build(s, out=options.out, if_changed=options.if_changed) for s in options.studies]
-    print("\n\n".join(_report(one) for one in done))
-    return 0
+    done, code = [], 0
+    for path in map(_study_file, options.studies):
+        try:
+            done.append(build(path, out=options.out, if_changed=options.if_changed))
+        except ImpactError as error:
+            named = str(error) if str(path) in error.message else f"{path}: {error}"
+            print(f"impact: {named}", file=sys.stderr)
+            code = code or error.exit_code
+    print("\n\n".join(_report(one) for one in done), end="\n" if done else "")
+    return code
 
 
 def _report(built: Built) -> str:
@@ -124,7 +139,8 @@ def _audit(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from impact.report.build import verify
 
-    print(verify(options.folder))
+    folder = options.folder.parent if options.folder.name == "study.toml" else options.folder
+    print(verify(folder))
     return 0
 
 

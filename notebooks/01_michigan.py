@@ -107,7 +107,8 @@ matched.plot()
 #
 # ## By how much?
 #
-# Group-time effects take each year of joining by itself. Firms that joined in 1988 are compared, from 1987 on, with
+# `att` estimates the average effect on those who took part, the *average treatment effect on the treated*. Group-time
+# effects take each year of joining by itself. Firms that joined in 1988 are compared, from 1987 on, with
 # firms that never joined; those of 1989 from 1988 on. Nobody who has a grant already serves as a comparison, which is
 # the mistake hidden in the first regression when effects grow.
 
@@ -167,7 +168,10 @@ grants = pd.DataFrame(
 value = impact.cost_effectiveness(
     jobs, grants, horizon=1, discount_rate=0.03, currency="USD", participants={1988: 36, 1989: 30}
 )
-print(value.summary())
+print(value.sentence)
+
+# %%
+value.tidy()[["term", "estimate", "conf_low", "conf_high", "unit", "status"]]
 
 # %%
 value.plot()

@@ -57,7 +57,8 @@ class Fault:
         if self.value is not None:
             where.append(f"value {shown(self.value)}")
         place = ", ".join(where)
-        text = f"{self.problem.rstrip('.')}. To mend: {self.remedy.rstrip('.')}."
+        remedy = self.remedy if self.remedy.endswith("?") else f"{self.remedy.rstrip('.')}."
+        text = f"{self.problem.rstrip('.')}. To mend: {remedy}"
         return f"{place}: {text}" if place else text
 
 

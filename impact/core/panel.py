@@ -102,6 +102,9 @@ class Panel:
             )
         return " ".join([text, *self.notes])
 
+    def __repr__(self) -> str:
+        return self.summary()
+
 
 def require_columns(data: pd.DataFrame, columns: list[str], file: str | None = None) -> None:
     """Refuse a table that lacks a column, naming every missing one and the nearest existing name.
@@ -279,15 +282,23 @@ def _derived_cohort(
 ) -> tuple[pd.Series, tuple[str, ...]]:
     """First treated period of each firm, and a note where participation ends again."""
     first = frame[time].where(frame[treatment] == 1).groupby(frame[unit]).transform("min")
+    notes = []
     off = (frame[treatment] == 0) & (frame[time] > first)
-    count = int(frame.loc[off, unit].nunique())
-    if not count:
-        return first.astype("float64"), ()
-    note = (
-        f"Participation is 0 again after its first year (firms: {count:,}); effects are counted "
-        "from the first year on."
-    )
-    return first.astype("float64"), (note,)
+    if off.any():
+        notes.append(
+            f"Participation is 0 again after its first year (firms: {frame.loc[off, unit].nunique():,}); "
+            "effects are counted from the first year on."
+        )
+    seen = pd.MultiIndex.from_frame(frame[[unit, time]])
+    start = frame[first == frame[time]]
+    before = pd.MultiIndex.from_arrays([start[unit], start[time] - 1])
+    gap = int((~before.isin(seen) & (start[time] > frame[time].min()).to_numpy()).sum())
+    if gap:
+        notes.append(
+            f"No row for the year before the first year of participation (firms: {gap:,}); they may have "
+            "joined earlier than the data show."
+        )
+    return first.astype("float64"), tuple(notes)
 
 
 def as_codes(values: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:

@@ -174,8 +174,26 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
         )
     frame = _in_order(pd.concat(stacked, ignore_index=True), settings)
     left |= _who_left(frame, settings, panel)
+    whole, alone = _with_both_arms(_complete(frame[frame["there"]], settings))
+    if alone:
+        left[f"{_PARTICIPANT}: no {_CONTROL} with known covariates in the year before joining"] = (
+            alone
+        )
     notes = _timing_notes(settings, len(joined_later), last)
-    return Candidates(_complete(frame[frame["there"]], settings), rows, left, notes)
+    return Candidates(whole, rows, left, notes)
+
+
+def _with_both_arms(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Any]]:
+    """Cohorts that have participants and comparison firms, and the participants of the others.
+
+    One cohort that cannot be compared is no reason to compare none.
+    """
+    arms = frame.groupby("cohort")["treated"].nunique()
+    lacking = frame["cohort"].isin(arms.index[arms < 2])
+    if lacking.all():
+        return frame, []
+    alone = frame.loc[lacking & frame["treated"], "unit"]
+    return frame[~lacking].reset_index(drop=True), list(alone)
 
 
 def _check_panel(panel: Panel, settings: MatchSettings) -> None:

@@ -40,6 +40,8 @@ class Number:
         Thousands separator; off for years.
     floor : float or None
         Smallest value that is printed as such; below it, `<0.001` is, as p-values are.
+    prefix : str
+        `< ` or `> ` where the number is a bound.
     """
 
     value: float | None
@@ -53,6 +55,7 @@ class Number:
     note: str = ""
     grouping: bool = True
     floor: float | None = None
+    prefix: str = ""
 
     def shown(self, lang: Lang = "en") -> str:
         """The number in print."""
@@ -63,7 +66,7 @@ class Number:
             return "∞" if self.value > 0 else "−∞"
         if self.floor is not None and self.value < self.floor:
             return "<" + format_number(self.floor, self.decimals, lang)
-        return format_number(self.value, self.decimals, lang, grouping=self.grouping)
+        return self.prefix + format_number(self.value, self.decimals, lang, grouping=self.grouping)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def effect_panels(panels: Sequence[tuple[str, pd.DataFrame]], *, columns: int = 
         raise ImpactError("There is no event study to draw.")
     with figure_style():
         figure = _event_studies(list(panels), columns=columns, own_scale=True)
-        figure.supylabel("Effect, in the unit of the panel", fontsize=_FONT_SIZE)
+        figure.supylabel("Effect, in the unit named above each panel", fontsize=_FONT_SIZE)
     return figure
 
 

@@ -98,6 +98,10 @@ def love_figure(
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(left=0)
         axes.set(xlabel=x_label, ylabel="", title=title)
-        axes.legend(loc="best", frameon=True, title=None)
+        handles, names = axes.get_legend_handles_labels()
+        legend = axes.get_legend()
+        if legend is not None:
+            legend.remove()  # it stands below the axes, where it hides no row
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
         axes.tick_params(axis="y", length=0, pad=8)  # clear of a marker at zero
     return figure

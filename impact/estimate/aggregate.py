@@ -104,7 +104,8 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
     """
     if kind not in _ROWS:
         raise EstimationError(
-            f"There is no aggregation {kind!r}; choose from {', '.join(map(repr, _ROWS))}."
+            f"There is no aggregation {kind!r}; choose from {', '.join(map(repr, _ROWS))} (in R did: "
+            "simple, dynamic, group, calendar)."
         )
     cells, missing = _usable_cells(effect)
     rows = _ROWS[kind](cells.table)

@@ -69,6 +69,8 @@ def read_delimited(path: Path, *, name: str | None = None, delimiter: str = ",")
             shown, [Fault("the file is empty", "give a header row and data", file=shown)]
         )
     header = [cell.strip() for cell in rows[0][1]]
+    if len(header) == 1:
+        _refuse_other_delimiter(header[0], delimiter, shown)
     faults += _header_faults(header, shown)
     body = []
     for number, cells in rows[1:]:
@@ -83,6 +85,8 @@ def read_delimited(path: Path, *, name: str | None = None, delimiter: str = ",")
             )
         else:
             body.append((number, [cell.strip() for cell in cells]))
+    if not body and not faults:
+        faults.append(Fault("there is a header but no row", "give the data below it", file=shown))
     if faults:
         raise _refused(shown, faults)
     frame = pd.DataFrame([c for _, c in body], columns=header, dtype="str")
@@ -145,6 +149,10 @@ def _text(raw: bytes, path: Path, shown: str) -> str:
         fault = Fault(f"the file is not a {path.suffix[1:]} archive, or is damaged",
                       "send the file again, or correct its ending", file=shown)  # fmt: skip
         raise _refused(shown, [fault]) from None
+    if raw.startswith(b"PK\x03\x04"):
+        fault = Fault("the file is a workbook or an archive, not text", "save the sheet as CSV",
+                      file=shown)  # fmt: skip
+        raise _refused(shown, [fault])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -178,6 +186,20 @@ def _rows(text: str, delimiter: str, shown: str) -> tuple[list[tuple[int, list[s
                   file=shown, row=number + 1)
         )  # fmt: skip
     return rows, faults
+
+
+def _refuse_other_delimiter(header: str, delimiter: str, shown: str) -> None:
+    """One column with another delimiter in its name is a file that was split at the wrong sign."""
+    for other, name in ((";", ";"), (",", ","), ("\t", "\\t"), ("|", "|")):
+        if other != delimiter and other in header:
+            fault = Fault(
+                f"the whole header is one cell when split at '{delimiter}'",
+                f'declare delimiter = "{name}" under [data], if that is what parts the columns',
+                file=shown,
+                row=1,
+                value=header,
+            )
+            raise _refused(shown, [fault])
 
 
 def _header_faults(header: list[str], shown: str) -> list[Fault]:

@@ -155,7 +155,9 @@ def _value(study: Study, panel: Panel) -> tuple[ValueResult | None, EffectResult
     if v is None:
         return None, None
     effect = _group_time(study, panel, v.outcome)
-    joined = panel.unit_cohort().dropna().astype("int64").value_counts().sort_index()
+    # Firms that joined before the data begin have no year before joining: no effect, so no cost either.
+    joined = panel.unit_cohort().dropna().astype("int64")
+    joined = joined[joined.isin(effect.tidy()["cohort"])].value_counts().sort_index()
     participants = {int(g): int(n) for g, n in joined.items()}
     costs = pd.DataFrame(
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
@@ -51,13 +52,7 @@ _FAULTS = {
     "undefined": "undefined as stated",
     "implausible": "implausible",
 }
-_BOUNDS = {
-    "exact": "",
-    "less_than": "less than the value shown",
-    "more_than": "more than the value shown",
-    "about": "within the window shown",
-    "undefined": "not defined",
-}
+_BOUNDS = {"less_than": "< ", "more_than": "> "}
 
 
 def claims_content(received: Received) -> tuple[Document, dict[str, pd.DataFrame]]:
@@ -113,8 +108,8 @@ def _headlines(found: AuditResult, targets: pd.DataFrame) -> tuple[Prose, ...]:
     used = {v: _count(int(verdicts.get(v, 0)), f"claims with verdict {v}") for v in bad
             if verdicts.get(v, 0)}  # fmt: skip
     checked = prose(
-        "Of {n} published figures {h} hold, {u} cannot be checked from the texts"
-        + (f"; the others: {', '.join(parts)}." if parts else "."),
+        "Of {n} published figures {h} agree with whatever else is printed, {u} cannot be checked from the texts"
+        + (f"; the others, each at its gravest: {', '.join(parts)}." if parts else "."),
         n=_count(n, "claims"),
         h=_count(int(verdicts.get("holds", 0)), "claims that hold"),
         u=_count(int(verdicts.get("unverifiable", 0)), "claims that cannot be checked"),
@@ -287,14 +282,7 @@ def _unit_costs(table: pd.DataFrame) -> Table:
         for r in part.to_dict("records"):
             label = str(r["label"])
             count = Number(r["count"], f"{indicator}, {programme}", unit=str(r["unit"]))
-            number = Number(
-                r["cost_per_unit_eur"] if r["same_scope"] else None, label, 0, "EUR", None, None,
-                _end(r["low"]), _end(r["high"]),
-            )  # fmt: skip
-            bound = _BOUNDS[str(r["bound"])] if r["same_scope"] else (
-                "not given: money and count cover different ground")  # fmt: skip
-            rows.append(Row((str(r["money"]), count, str(r["qualifier"]).replace("_", " "), number,
-                             bound, str(r["basis"]))))  # fmt: skip
+            rows.append(_unit_cost_row(r, label, count))
     return Table(
         "T13d",
         "Money per unit counted",
@@ -303,16 +291,35 @@ def _unit_costs(table: pd.DataFrame) -> Table:
             Column("count"),
             Column("as worded", "left"),
             Column("EUR per unit"),
-            Column("", "left", 0.9),
+            Column("window", "left", 0.8),
             Column("basis of the count", "left", 1.0),
         ),
         tuple(rows),
         (
             "Money over a gross count is no effect and no cost of an effect: it does not say what would "
             "have happened without the programme. Where the money covers more ground than the count, "
-            "the quotient is not printed.",
+            "the quotient is not printed. < and >: “more than” and “almost” in the text bound the quotient "
+            "on one side. Window: what rounding leaves open.",
         ),
     )
+
+
+def _unit_cost_row(r: dict[Hashable, Any], label: str, count: Number) -> Row:
+    bound = str(r["bound"])
+    number = Number(
+        r["cost_per_unit_eur"] if r["same_scope"] else None,
+        label,
+        0,
+        "EUR",
+        low=_end(r["low"]),
+        high=_end(r["high"]),
+        prefix=_BOUNDS.get(bound, ""),
+    )
+    window: Cell = "" if r["same_scope"] else "not given: money and count cover different ground"
+    if r["same_scope"] and bound == "about" and _bounded(number):
+        window = Interval(number)
+    said = str(r["qualifier"]).replace("_", " ")
+    return Row((str(r["money"]), count, said, number, window, str(r["basis"])))
 
 
 # --- audit -----------------------------------------------------------------------------------------
@@ -332,9 +339,10 @@ def _audit(found: AuditResult) -> list[Block]:
 def _counts(found: AuditResult) -> Table:
     by_claim = found.by_claim()
     rows = []
-    for source, part in by_claim.groupby("source", sort=True):
+    for (publisher, source), part in by_claim.groupby(["publisher", "source"], sort=True):
         counts = part["verdict"].value_counts()
-        rows.append(Row((str(source).replace("_", " "), *(
+        text = f"{publisher} ({str(source).replace('_', ' ')})"
+        rows.append(Row((text, *(
             _count(int(counts.get(v, 0)), f"{source}: {_VERDICTS[v]}") for v in _shown(by_claim)
         ), _count(len(part), f"{source}: claims"))))  # fmt: skip
     counts = by_claim["verdict"].value_counts()
@@ -360,11 +368,11 @@ def _failing(tidy: pd.DataFrame) -> Table:
     for verdict, part in sorted(tidy.groupby("verdict"), key=lambda x: order.index(str(x[0]))):
         rows.append(Row((_capital(_VERDICTS[str(verdict)]),), "panel"))
         for r in part.to_dict("records"):
-            rows.append(Row((*_claim_cells(r), str(r["sentence"]))))
+            rows.append(Row((*_claim_cells(r), f"{_capital(str(r['reason']))}. {r['sentence']}")))
     return Table(
         "T15b",
         "Claims that do not hold as published",
-        (*_CLAIM_COLUMNS, Column("what would be true", "left", 1.5)),
+        (*_CLAIM_COLUMNS, Column("why, and what would be true", "left", 2.0)),
         tuple(rows),
         (_RULES,),
         wide=True,
@@ -375,14 +383,17 @@ def _holding(tidy: pd.DataFrame) -> Table:
     return Table(
         "T15c",
         "Checks that a claim passes",
-        _CLAIM_COLUMNS,
-        tuple(Row(_claim_cells(r)) for r in tidy.to_dict("records")),
-        ("A claim may pass one rule and fail another; those that fail any stand in T15b too.",),
+        (*_CLAIM_COLUMNS, Column("what that shows", "left", 1.0)),
+        tuple(Row((*_claim_cells(r), _capital(str(r["reason"])))) for r in tidy.to_dict("records")),
+        (
+            "A claim may pass one rule and fail another; those that fail any stand in T15b too. Agreement "
+            "of a text with itself is no confirmation.",
+        ),
         wide=True,
     )
 
 
-def _claim_cells(r: dict[str, Any]) -> tuple[str, str, str, str]:
+def _claim_cells(r: dict[Hashable, Any]) -> tuple[str, str, str, str]:
     return f"“{r['phrase']}”", str(r["publisher"]), str(r["rule"]), str(r["arithmetic"])
 
 

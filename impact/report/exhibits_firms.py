@@ -29,6 +29,7 @@ from impact.estimate.effect import EffectResult
 from impact.report.analysis import Analysis, OutcomeEffects
 from impact.report.receive import Received
 from impact.report.study import OutcomeSection
+from impact.value.cost_effectiveness import one_of
 
 _LOG = "log points"
 _FEW = 10  # participants under which the normal approximation is not to be trusted
@@ -54,7 +55,8 @@ def firms_document(received: Received, analysis: Analysis) -> Document:
         colophon=(
             "Every number of this annex stands in results.json with its count, interval and label; "
             "manifest.json holds the hashes of what went in, the versions of what computed it, and "
-            "the row ledger.",
+            "the row ledger. Exhibits keep their numbers across studies; those that a study does not "
+            "need are absent.",
         ),
     )
 
@@ -99,7 +101,7 @@ def _cost_headline(received: Received, analysis: Analysis, level: str) -> Prose:
     assert analysis.value is not None
     assert received.study.value is not None
     unit = received.study.value.outcome_unit
-    one = _singular(unit)
+    one = one_of(unit)
     table = analysis.value.tidy().set_index("term")
     total = _value_number(table.loc["total_at_horizon"], analysis)
     cost = _value_number(table.loc["cost"], analysis)
@@ -113,10 +115,19 @@ def _cost_headline(received: Received, analysis: Analysis, level: str) -> Prose:
             t=total,
             i=Interval(total),
         )
+    few = _few_participants(analysis.value_effect)
     price = _value_number(table.loc["cost_per_unit"], analysis)
+    if price.value is None:
+        return prose(
+            f"No cost per {one}: for {assumed}{currency} {{c}} the net change is {{t}} {unit} "
+            f"({level} interval {{i}}).{few}",
+            c=cost,
+            t=total,
+            i=Interval(total),
+        )
     return prose(
         f"Cost per net {one}: {currency} {{p}} ({level} Fieller interval {{i}}), from {assumed}"
-        f"{currency} {{c}} and {{t}} net {unit}.",
+        f"{currency} {{c}} and {{t}} net {unit}.{few}",
         p=price,
         i=Interval(price),
         c=cost,
@@ -124,25 +135,67 @@ def _cost_headline(received: Received, analysis: Analysis, level: str) -> Prose:
     )
 
 
+def _few_participants(effect: EffectResult | None) -> str:
+    """A warning where an interval rests on too few participants to be trusted."""
+    if effect is None:
+        return ""
+    count = int(effect.aggregate("overall").tidy()["n_treated"].iloc[0])
+    return (
+        "" if count >= _FEW else f" Only {count} participants: the interval is not to be trusted."
+    )
+
+
 def _others_headline(others: list[OutcomeEffects], level: str) -> Prose:
-    numbers = {f"b{i}": overall_number(one) for i, one in enumerate(others)}
     seen, unseen = [], []
     used: dict[str, Number | Interval] = {}
-    for (key, number), one in zip(numbers.items(), others, strict=True):
+    for i, one in enumerate(others):
+        number = overall_number(one)
         if contains_zero(number):
             unseen.append(one.outcome.label)
-        else:
-            seen.append(
-                f"{one.outcome.label} ({{{key}}} {one.outcome.unit} on average over the years since "
-                f"joining, interval {{i{key}}})"
-            )
-            used |= {key: number, f"i{key}": Interval(number)}
+            continue
+        used |= {f"b{i}": number, f"i{i}": Interval(number)}
+        text = f"{one.outcome.label} ({{b{i}}} {one.outcome.unit} on average, interval {{i{i}}}"
+        path, more = _path_words(one, str(i))
+        seen.append(f"{text}{path})")
+        used |= more
     text = ""
     if seen:
         text += f"Distinguishable from zero at {level}: {_listed(seen)}. "
     if unseen:
         text += f"Not distinguishable from zero: {_listed(unseen)}."
     return prose(text.strip(), **used)
+
+
+def _path_words(one: OutcomeEffects, key: str) -> tuple[str, dict[str, Number | Interval]]:
+    """First and last year of an effect, since an average hides one that fades, and its pre-trend."""
+    event = one.group_time.aggregate("event").tidy()
+    after = event[(event["event_time"] >= 0) & event["std_error"].notna()]
+    text = ""
+    used: dict[str, Number | Interval] = {}
+    if len(after) > 1:
+        first, last = after.iloc[0], after.iloc[-1]
+        years = int(last["event_time"])
+        used |= {
+            f"f{key}": _number(first, one.outcome, "in the year of joining"),
+            f"l{key}": _number(last, one.outcome, f"{years} years after joining"),
+        }
+        when = "year" if years == 1 else "years"
+        text += f"; {{f{key}}} in the year of joining, {{l{key}}} after {years} {when}"
+    failed = _failed(one)
+    if failed is not None:
+        used[f"p{key}"] = failed
+        text += f"; the path before joining may have differed, p = {{p{key}}}"
+    return text, used
+
+
+def _failed(one: OutcomeEffects) -> Number | None:
+    """The p-value of a pre-trend test that failed."""
+    table = one.pretrends.tidy()
+    bad = table[table["verdict"] == "fails"]
+    if bad.empty:
+        return None
+    return Number(_float(bad["p_value"].iloc[0]), f"{one.outcome.label}: pre-trend test, p-value", 3,
+                  floor=0.001)  # fmt: skip
 
 
 # --- sample ----------------------------------------------------------------------------------------
@@ -159,14 +212,13 @@ def _sample(received: Received, analysis: Analysis) -> list[Block]:
     before = min(int(g) for g in cohorts.dropna().unique()) - panel.periods[0]
     blocks.append(
         prose(
-            "The firms were not drawn by lot: {j} asked for and received support, {n} never did. "
-            "What follows compares the change in participants with the change in similar firms over "
-            "the same years, and is an effect of the programme only if both would have changed alike "
-            "without it. The first cohort was observed for {p} year before joining"
+            "{j} firms took part, {n} never did. What follows compares the change in participants with "
+            "the change in similar firms over the same years. It is an effect of the programme only if "
+            "both would have changed alike without it. The first cohort was observed for {p} "
             + (
-                ", so that nothing shows whether it was on another path already."
+                "year before joining, so that nothing shows whether it was on another path already."
                 if before < 2
-                else "s, which allows a look at the paths before joining."
+                else "years before joining, which allows a look at the paths before."
             ),
             j=joined,
             n=never,
@@ -230,6 +282,7 @@ def _ledger_table(received: Received, analysis: Analysis) -> Table:
             Column("", "left"),
             Column("rows in"),
             Column("left out"),
+            Column("firms out"),
             Column("because", "left", 1.0),
             Column("rows used"),
             Column("firms used"),
@@ -237,24 +290,28 @@ def _ledger_table(received: Received, analysis: Analysis) -> Table:
         tuple(rows),
         (
             "Rows in = rows left out + rows used, in each part. A cell without a value is missing and "
-            "never counted as 0.",
+            "never counted as 0. Firms out: firms of which no row is left.",
         ),
     )
 
 
 def _ledger_rows(ledger: Ledger) -> list[Row]:
     """One row per reason; rows in stand on the first, rows and firms used on the last."""
-    name = ledger.table
+    name = ledger.table.rpartition("/")[2]  # the file, not the way to it
     first: tuple[Cell, ...] = (name, _count(ledger.rows_in, f"{name}: rows in"))
     firms: Cell = "–"
     if ledger.units_used is not None:
         firms = _count(ledger.units_used, f"{name}: firms used")
     last: tuple[Cell, ...] = (_count(ledger.rows_used, f"{name}: rows used"), firms)
     lines: list[tuple[Cell, ...]] = [
-        (_count(line.rows, f"{name}: left out, {line.reason}"), line.reason)
+        (
+            _count(line.rows, f"{name}: left out, {line.reason}"),
+            "–" if line.units is None else _count(line.units, f"{name}: firms out, {line.reason}"),
+            line.reason,
+        )
         for line in ledger.lines
         if line.rows
-    ] or [("–", "")]
+    ] or [("–", "–", "")]
     rows = []
     for i, line in enumerate(lines):
         begin = first if i == 0 else ("", "")
@@ -290,7 +347,35 @@ def _comparison(analysis: Analysis) -> list[Block]:
         "participants found a partner, in {p} pairs; table T1b says why the others did not. Outcomes "
         "after joining play no part in the pairing."
     )
-    return [prose(text, **numbers), _balance_table(analysis), _love_figure()]
+    return [prose(text, **numbers), _balance_table(analysis), *_imbalance(analysis), _love_figure()]
+
+
+_WARN = 0.25  # Rubin's bound on a standardised difference
+
+
+def _imbalance(analysis: Analysis) -> list[Prose]:
+    """Say where the comparison failed: a covariate that still differs, a cohort without partners."""
+    said = []
+    used: dict[str, Number | Interval] = {}
+    table = balance_by_cohort(analysis)
+    worst = (
+        table.loc[table["smd_after"].abs().idxmax()] if table["smd_after"].notna().any() else None
+    )
+    if worst is not None and abs(worst["smd_after"]) > _WARN:
+        used["w"] = Number(abs(float(worst["smd_after"])), "largest SMD after matching", 2)
+        said.append(
+            f"After matching, {worst['covariate']} of the {worst['cohort']} cohort still differs by {{w}} "
+            "standard deviations."
+        )
+    cohorts = set(analysis.panel.unit_cohort().dropna().astype(int))
+    without = sorted(cohorts - set(analysis.match.pairs["cohort"].astype(int)))
+    if without:
+        joined = _listed([str(g) for g in without])
+        said.append(f"No firm that joined in {joined} has a partner.")
+    if not said:
+        return []
+    said.append("The matched comparison below is not to be relied on.")
+    return [prose(" ".join(said), **used)]
 
 
 def balance_by_cohort(analysis: Analysis) -> pd.DataFrame:
@@ -300,6 +385,8 @@ def balance_by_cohort(analysis: Analysis) -> pd.DataFrame:
     """
     words = {**analysis.match.labels(), "distance": "propensity score"}
     balance = analysis.match.balance(by_cohort=True)
+    # Codes of a covariate that is matched exactly are equal by construction, one row for each.
+    balance = balance[balance["covariate"].isin(list(words))]
     return balance.assign(covariate=[words.get(c, c) for c in balance["covariate"]])
 
 
@@ -380,7 +467,8 @@ def _effects(received: Received, analysis: Analysis, level: str) -> list[Block]:
             (one.group_time, "group-time effects"),
         ):
             row = effect.aggregate("overall").tidy().iloc[0]
-            rows.append(_effect_row(f"{name}: overall", row, one.outcome))
+            mark = " †" if int(row["n_treated"]) < _FEW else ""
+            rows.append(_effect_row(f"{name}: overall{mark}", row, one.outcome))
     columns = (
         Column("", "left", 1.0),
         Column("estimate"),
@@ -431,7 +519,7 @@ def _few(analysis: Analysis) -> list[str]:
                 few.append(f"{one.outcome.label}, {name} ({count} participants)")
     if not few:
         return []
-    return [f"Too few participants for the interval to be trusted (under {_FEW}): {_listed(few)}."]
+    return [f"† Under {_FEW} participants, too few for the interval to be trusted: {_listed(few)}."]
 
 
 def _effect_row(name: str, row: pd.Series, outcome: OutcomeSection) -> Row:
@@ -493,18 +581,27 @@ def _durability(analysis: Analysis, level: str) -> list[Block]:
     return [table, _checks_table(analysis), *_checks_words(analysis), figure]
 
 
+def _tested_cohorts(analysis: Analysis) -> str:
+    cells = pd.concat([one.group_time.tidy() for one in analysis.effects])
+    cells = cells[(cells["event_time"] < 0) & cells["std_error"].notna()]
+    cohorts = sorted({int(g) for g in cells["cohort"]})
+    if not cohorts:
+        return "No cohort was observed for two years before joining."
+    return f"It rests on the firms that joined in {_listed([str(g) for g in cohorts])}."
+
+
 def _checks_words(analysis: Analysis) -> list[Prose]:
-    failing = [
-        one.outcome.label
-        for one in analysis.effects
-        if (one.pretrends.tidy()["verdict"] == "fails").any()
-    ]
+    found = [(one.outcome.label, _failed(one)) for one in analysis.effects]
+    failing = {f"p{i}": (label, p) for i, (label, p) in enumerate(found) if p is not None}
     if not failing:
         return []
+    named = _listed([f"{label} (p = {{{key}}})" for key, (label, _) in failing.items()])
+    used: dict[str, Number | Interval] = {key: p for key, (_, p) in failing.items()}
     return [
-        Prose(
-            f"Before joining, participants were already on another path in {_listed(failing)}: part of "
-            "what is measured there may be that path and not the programme."
+        prose(
+            f"Before joining, participants may already have been on another path in {named}. Part of what "
+            "is measured there may be that path and not the programme.",
+            **used,
         )
     ]
 
@@ -557,8 +654,9 @@ def _checks_table(analysis: Analysis) -> Table:
         ),
         tuple(rows),
         (
-            "Joint test that the effects before joining are zero. A pass is no proof that the paths "
-            "would have stayed alike: the test sees only large differences in a sample of this size.",
+            "Joint test that the effects before joining are zero. No difference seen is no proof that "
+            "the paths would have stayed alike: the test sees only large differences in a sample of "
+            f"this size. {_tested_cohorts(analysis)}",
         ),
     )
 
@@ -599,7 +697,12 @@ def _efficiency(received: Received, analysis: Analysis, level: str) -> list[Sect
             Column("status", "left"),
         ),
         tuple(rows),
-        (*notes, *(n for n in value.notes if n not in notes)),
+        (
+            *notes,
+            "Net: after what changed in comparison firms; what participants took from other firms is "
+            "not taken off. The roster is the list of participants.",
+            *(n for n in value.notes if n not in notes),
+        ),
     )
     return [Section("Was it worth it", (_efficiency_words(received, analysis, level), exhibit))]
 
@@ -608,7 +711,7 @@ def _efficiency_words(received: Received, analysis: Analysis, level: str) -> Pro
     assert analysis.value is not None
     assert received.study.value is not None
     unit = received.study.value.outcome_unit
-    one = _singular(unit)
+    one = one_of(unit)
     total = _value_number(analysis.value.tidy().set_index("term").loc["total_at_horizon"], analysis)
     smallest = Number(
         None if total.std_error is None else _POWER * total.std_error,
@@ -692,10 +795,6 @@ def _capital(text: str) -> str:
 
 def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
-
-
-def _singular(unit: str) -> str:
-    return unit[:-1] if unit.endswith("s") else unit
 
 
 def _decimals_of(value: float) -> int:

@@ -120,8 +120,39 @@ def _firms(
         made = _panel(frame, study)
     except DataError as error:
         return None, [replace(f, file=table.name) for f in error.faults]
+    faults = _participation_faults(made, study, table.name)
+    if faults:
+        return None, faults
     ledgers.append(Ledger.opened(table.name, len(frame), int(frame[roles.unit].nunique())))
     return made, []
+
+
+def _participation_faults(made: Panel, study: Study, file: str) -> list[Fault]:
+    """What no comparison can answer, found before anything is computed."""
+    roles = study.panel
+    assert roles is not None
+    column = roles.treatment or roles.cohort
+    cohorts = made.unit_cohort()
+    joined = cohorts.dropna()
+    usable = joined[(joined > made.periods[0]) & (joined <= made.periods[-1])]
+    faults = []
+    if joined.empty:
+        faults.append(Fault("no firm took part", "mark participation, or correct the column",
+                            file=file, column=column))  # fmt: skip
+    elif usable.empty:
+        faults.append(Fault("no firm joined after the first year of the data, so none has a year before",
+                            "add earlier years", file=file, column=column))  # fmt: skip
+    if cohorts.notna().all():
+        faults.append(Fault("every firm took part, so none is left to compare with",
+                            "add firms that never took part", file=file, column=column))  # fmt: skip
+    if study.value is not None and len(usable):
+        longest = made.periods[-1] - int(usable.min())
+        if study.value.horizon > longest:
+            faults.append(Fault(f"no firm was observed for longer than {longest} years after joining",
+                                "choose a shorter horizon; nothing is extrapolated",
+                                file=study.study.name, column="value.horizon",
+                                value=study.value.horizon))  # fmt: skip
+    return faults
 
 
 def _table(data: DataSection, folder: Path) -> TextTable:

@@ -312,6 +312,7 @@ def _cross_faults(study: Study, text: str, name: str) -> list[Fault]:
     if study.data is not None:
         _data_faults(study, add)
         _name_faults(study, add)
+        _match_faults(study, add)
     return faults
 
 
@@ -379,3 +380,30 @@ def _name_faults(study: Study, add: Any) -> None:
         need(("regress", "cluster"), [study.regress.cluster])
     if study.value is not None:
         need(("value", "outcome"), [study.value.outcome])
+        _refuse_log(study, add)
+
+
+_DISTANCES = ("logit", "linear_logit", "probit", "mahalanobis")
+
+
+def _match_faults(study: Study, add: Any) -> None:
+    m = study.match
+    if m is None or study.data is None:
+        return
+    columns = [*study.data.columns, *study.derive]
+    if m.distance not in (*_DISTANCES, *columns):
+        choices = ", ".join(_DISTANCES)
+        add(("match", "distance"), "there is no such distance",
+            f"choose from {choices}, or name a column that holds a score", m.distance)  # fmt: skip
+    if m.distance == "mahalanobis" and m.caliper is not None:
+        add(("match", "caliper"), "a caliper is a bound on a score, and Mahalanobis distance has none",
+            "leave caliper out, or choose another distance", m.caliper)  # fmt: skip
+
+
+def _refuse_log(study: Study, add: Any) -> None:
+    """Logarithms cannot be added over firms, so they are nothing that money buys."""
+    assert study.value is not None
+    rule = study.derive.get(study.value.outcome)
+    if rule is not None and rule.log is not None:
+        add(("value", "outcome"), "a logarithm cannot be added over firms",
+            f"name the level it was made from, '{rule.log}'", study.value.outcome)  # fmt: skip

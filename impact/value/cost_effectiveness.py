@@ -224,6 +224,21 @@ def cost_effectiveness(
     )
 
 
+_UNIT = "unit"
+
+
+def one_of(unit: str) -> str:
+    """One of a plural unit, in words; "unit" where the singular is not known.
+
+    Examples
+    --------
+    >>> one_of("jobs"), one_of("euros of exports")
+    ('job', 'unit')
+    """
+    single = unit_word(unit, one=True)
+    return single if single != unit else _UNIT
+
+
 @dataclass(frozen=True, slots=True)
 class _Words:
     """The words from which every label is made, so that two labels cannot disagree."""
@@ -242,11 +257,15 @@ class _Words:
 
     @property
     def one(self) -> str:
-        return unit_word(self.unit, one=True)
+        return one_of(self.unit)
+
+    @property
+    def one_year(self) -> str:
+        return f"{self.one}-year" if self.one != _UNIT else f"{_UNIT} and year"
 
     @property
     def unit_years(self) -> str:
-        return f"{self.one}-years"
+        return f"{self.one}-years" if self.one != _UNIT else f"{self.unit}, years added up"
 
     @property
     def when(self) -> str:
@@ -307,7 +326,7 @@ def _rows(
         ),
         _row(
             "cost_per_unit_year",
-            f"{words.currency} per {words.one}-year",
+            f"{words.currency} per {words.one_year}",
             words.cost,
             words.sum,
             uses_cost,

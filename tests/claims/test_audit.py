@@ -48,7 +48,7 @@ def verdict(result, claim_id, rule):
         ("ccl_share_peru_11", "R5", "holds"),
         ("eu_iv_five_per_euro", "R5", "undefined"),
         ("eu_iv_contribution_50m", "R5", "unverifiable"),
-        ("pc_regions_10", "R12", "wording"),
+        ("pc_regions_10", "R12", "holds"),
         ("ccl_organisations_4", "R12", "holds"),
         ("eu_5_expected_25000", "none", "unverifiable"),
     ],

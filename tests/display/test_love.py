@@ -68,7 +68,7 @@ def test_texts_and_labels_can_be_said_in_another_language(balance: pd.DataFrame)
     axes = figure.axes[0]
     assert (axes.get_title(), axes.get_xlabel()) == ("Equilibrio", "Diferencia")
     assert "tamaño" in [t.get_text() for t in axes.get_yticklabels()]
-    legend = [t.get_text() for t in axes.get_legend().get_texts()]
+    legend = [t.get_text() for t in figure.legends[0].get_texts()]
     assert set(legend) == {"umbral 0.25", "antes", "después"}
     assert axes.get_xlim()[0] == 0
 

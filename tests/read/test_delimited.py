@@ -41,6 +41,9 @@ def test_packed_files(tmp_path: Path, pack: object, ending: str) -> None:
     [
         (b"", ["the file is empty"]),
         (b"a,b\n1,2,3\n4\n", ["row 2: 3 cells where the header has 2", "row 3: 1 cells"]),
+        (b"a,b\n", ["a header but no row"]),
+        (b"a;b\n1;2\n", ["row 1", "split at ','", 'delimiter = ";"']),
+        (b"PK\x03\x04rest", ["a workbook", "save the sheet as CSV"]),
         (b"a,a,\n1,2,3\n", ["two columns have this name", "column 3 has no name"]),
         (b"a,b\n1,\xff2\n", ["row 2", "not UTF-8"]),
         (b"a,b\n1,\x002\n", ["row 2", "NUL"]),

@@ -127,6 +127,58 @@ def test_a_participation_that_is_neither_0_nor_1(
     assert "participation must be 0 or 1" in text
 
 
+def test_a_horizon_beyond_the_data(
+    study_from_file: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text = outcome(study_from_file(study=replaced("horizon = 1", "horizon = 5")), capsys)
+    assert code == 12
+    assert "no firm was observed for longer than 1 years after joining" in text
+
+
+def test_all_joined_in_the_first_year(
+    study_from_file: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = replaced('union = "union"\ngrant = "grant"', 'union = "grant"\ngrant = "union"')
+    code, text = outcome(study_from_file(study=change), capsys)
+    assert code == 12
+    assert "none has a year before" in text
+
+
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_nobody_took_part_or_everybody_did(
+    value: str, study_from_file: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def same(rows: list[str]) -> list[str]:
+        place = rows[0].split(",").index("grant")
+        out = [rows[0]]
+        for row in rows[1:]:
+            cells = row.split(",")
+            cells[place] = "0" if value == "0" or cells[0] == "1987" else "1"
+            out.append(",".join(cells))
+        return out
+
+    code, text = outcome(study_from_file(rows=same), capsys)
+    assert code == 12
+    assert ("no firm took part" if value == "0" else "every firm took part") in text
+
+
+def test_one_failing_study_does_not_keep_the_others_from_running(
+    study_from_file: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = study_from_file(study=replaced("seed = ", "sed = "))
+    root = Path(__file__).parent.parent.parent
+    good = tmp_path / "reports" / "al_invest"
+    good.mkdir()
+    text = (root / "reports" / "al_invest" / "study.toml").read_text("utf-8")
+    place = (root / "data_raw").as_posix()
+    (good / "study.toml").write_text(text.replace("../../data_raw", place), "utf-8")
+    assert main(["run", str(bad), str(good)]) == 11  # a folder stands for its study.toml
+    said = capsys.readouterr()
+    assert str(bad) in said.err and "study.sed" in said.err
+    assert "appendix.pdf (written)" in said.out
+    assert (good / "manifest.json").exists()
+
+
 def test_outputs_of_an_earlier_run_survive_a_failing_one(
     study_from_file: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:

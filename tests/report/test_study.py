@@ -51,6 +51,13 @@ def test_shipped_studies_are_whole(path: Path) -> None:
         ('cluster = "firm_id"', 'cluster = "firm"', "'regress.cluster'"),
         ('exact = ["union"]', 'exact = "union"', "match.exact"),
         ('name = "michigan"', 'name = "../michigan"', "study.name"),
+        (
+            'outcome = "employment"\n',
+            'outcome = "log_employment"\n',
+            "name the level it was made from",
+        ),
+        ('"mahalanobis"', '"propensity"', "choose from logit, linear_logit, probit, mahalanobis"),
+        ('"mahalanobis"', '"mahalanobis"\ncaliper = 0.2', "Mahalanobis distance has none"),
         ("log_sales = {", "sales = {", "a column of this name is declared already"),
     ],
 )
