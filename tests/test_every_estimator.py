@@ -137,6 +137,13 @@ def test_abilities_are_declared_and_held(name: str) -> None:
             impact.att(matched, "y", method=name)
 
 
+def test_the_help_of_att_names_every_method_and_option() -> None:
+    text = impact.att.__doc__ or ""
+    for method in ALL:
+        assert f"`{method.name}`" in text
+        assert all(f"`{option}`" in text for option in method.options), method.name
+
+
 def test_the_table_of_methods_is_derived_from_the_registry() -> None:
     table = impact.methods()
     assert set(table["verb"]) == {"match", "att", "check", "audit"}

@@ -56,6 +56,12 @@ def att(
     -------
     EffectResult
 
+    Notes
+    -----
+    On a panel: `group_time` (`control`, `estimator`, `base_period`, `anticipation`, `unbalanced`). On a
+    matched panel: `matched_did`, `group_time`. On a matched cross-section: `difference`,
+    `g_computation`.
+
     Raises
     ------
     EstimationError
