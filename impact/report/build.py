@@ -131,7 +131,8 @@ def _firms_content(received: Received) -> _Content:
     from impact.display.figures import effect_panels
     from impact.display.love import love_figure
     from impact.report.analysis import analyse
-    from impact.report.exhibits_firms import balance_by_cohort, firms_document
+    from impact.report.exhibits_firms import firms_document
+    from impact.report.exhibits_sample import balance_by_cohort
 
     analysis = analyse(received)
     tables = {

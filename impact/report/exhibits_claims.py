@@ -22,6 +22,7 @@ from impact.display.document import (
     Table,
     prose,
 )
+from impact.report.cells import capital, count_number, optional
 from impact.report.receive import Received
 from impact.value.funding import cofinancing_table, unit_costs
 from impact.value.targets import targets_table
@@ -105,14 +106,14 @@ def _headlines(found: AuditResult, targets: pd.DataFrame) -> tuple[Prose, ...]:
     n = int(verdicts.sum())
     bad = ("arithmetic_error", "wording", "conflict", "undefined", "implausible")
     parts = [f"{{{v}}} {_FAULTS[v]}" for v in bad if verdicts.get(v, 0)]
-    used = {v: _count(int(verdicts.get(v, 0)), f"claims with verdict {v}") for v in bad
+    used = {v: count_number(int(verdicts.get(v, 0)), f"claims with verdict {v}") for v in bad
             if verdicts.get(v, 0)}  # fmt: skip
     checked = prose(
         "Of {n} published figures {h} agree with whatever else is printed, {u} cannot be checked from the texts"
         + (f"; the others, each at its gravest: {', '.join(parts)}." if parts else "."),
-        n=_count(n, "claims"),
-        h=_count(int(verdicts.get("holds", 0)), "claims that hold"),
-        u=_count(int(verdicts.get("unverifiable", 0)), "claims that cannot be checked"),
+        n=count_number(n, "claims"),
+        h=count_number(int(verdicts.get("holds", 0)), "claims that hold"),
+        u=count_number(int(verdicts.get("unverifiable", 0)), "claims that cannot be checked"),
         **used,
     )
     return (checked, *_wording_headline(found, targets), *_denominator_headline(found))
@@ -130,7 +131,7 @@ def _wording_headline(found: AuditResult, targets: pd.DataFrame) -> list[Prose]:
             "{k} targets are said to be exceeded by what is in truth the percentage reached: "
             f"{row['indicator']}, for example, reached {{of}} % of the target and so exceeded it by "
             "{above} %, not by {said} %.",
-            k=_count(len(wrong), "claims with the wording of R2"),
+            k=count_number(len(wrong), "claims with the wording of R2"),
             of=_percent(row["pct_of_target"], f"{row['indicator']}: per cent of target"),
             above=_percent(row["pct_above"], f"{row['indicator']}: per cent above target"),
             said=_percent(row["stated_ratio"], f"{row['indicator']}: per cent stated"),
@@ -208,10 +209,10 @@ def _implied(found: AuditResult) -> Table:
         share = str(r["unit"]) == "per cent"
         number = Number(
             r["value"], f"{r['indicator']}: {r['quantity']}", 1 if share else 0, str(r["unit"]),
-            None, None, _end(r["low"]), _end(r["high"]),
+            None, None, optional(r["low"]), optional(r["high"]),
         )  # fmt: skip
         window: Cell = Interval(number) if _bounded(number) else "–"
-        rows.append(Row((_capital(str(r["indicator"])), str(r["quantity"]), number, window,
+        rows.append(Row((capital(str(r["indicator"])), str(r["quantity"]), number, window,
                          str(r["unit"]), str(r["reason"]))))  # fmt: skip
     return Table(
         "T13b",
@@ -311,8 +312,8 @@ def _unit_cost_row(r: dict[Hashable, Any], label: str, count: Number) -> Row:
         label,
         0,
         "EUR",
-        low=_end(r["low"]),
-        high=_end(r["high"]),
+        low=optional(r["low"]),
+        high=optional(r["high"]),
         prefix=_BOUNDS.get(bound, ""),
     )
     window: Cell = "" if r["same_scope"] else "not given: money and count cover different ground"
@@ -343,11 +344,13 @@ def _counts(found: AuditResult) -> Table:
         counts = part["verdict"].value_counts()
         text = f"{publisher} ({str(source).replace('_', ' ')})"
         rows.append(Row((text, *(
-            _count(int(counts.get(v, 0)), f"{source}: {_VERDICTS[v]}") for v in _shown(by_claim)
-        ), _count(len(part), f"{source}: claims"))))  # fmt: skip
+            count_number(int(counts.get(v, 0)), f"{source}: {_VERDICTS[v]}") for v in _shown(by_claim)
+        ), count_number(len(part), f"{source}: claims"))))  # fmt: skip
     counts = by_claim["verdict"].value_counts()
-    total = (_count(int(counts.get(v, 0)), f"all texts: {v}") for v in _shown(by_claim))
-    rows.append(Row(("all texts", *total, _count(len(by_claim), "all texts: claims")), "total"))
+    total = (count_number(int(counts.get(v, 0)), f"all texts: {v}") for v in _shown(by_claim))
+    rows.append(
+        Row(("all texts", *total, count_number(len(by_claim), "all texts: claims")), "total")
+    )
     heads = [Column(_VERDICTS[v]) for v in _shown(by_claim)]
     return Table(
         "T15a",
@@ -366,9 +369,9 @@ def _failing(tidy: pd.DataFrame) -> Table:
     order = list(_FAULTS)
     rows: list[Row] = []
     for verdict, part in sorted(tidy.groupby("verdict"), key=lambda x: order.index(str(x[0]))):
-        rows.append(Row((_capital(_VERDICTS[str(verdict)]),), "panel"))
+        rows.append(Row((capital(_VERDICTS[str(verdict)]),), "panel"))
         for r in part.to_dict("records"):
-            rows.append(Row((*_claim_cells(r), f"{_capital(str(r['reason']))}. {r['sentence']}")))
+            rows.append(Row((*_claim_cells(r), f"{capital(str(r['reason']))}. {r['sentence']}")))
     return Table(
         "T15b",
         "Claims that do not hold as published",
@@ -384,7 +387,7 @@ def _holding(tidy: pd.DataFrame) -> Table:
         "T15c",
         "Checks that a claim passes",
         (*_CLAIM_COLUMNS, Column("what that shows", "left", 1.0)),
-        tuple(Row((*_claim_cells(r), _capital(str(r["reason"])))) for r in tidy.to_dict("records")),
+        tuple(Row((*_claim_cells(r), capital(str(r["reason"])))) for r in tidy.to_dict("records")),
         (
             "A claim may pass one rule and fail another; those that fail any stand in T15b too. Agreement "
             "of a text with itself is no confirmation.",
@@ -433,25 +436,13 @@ def _unverifiable(tidy: pd.DataFrame) -> Table:
 # --- small words -----------------------------------------------------------------------------------
 
 
-def _count(n: int, label: str) -> Number:
-    return Number(n, label, 0, "", n)
-
-
 def _percent(value: float, label: str, decimals: int = 0) -> Number:
     return Number(value, label, decimals, "per cent")
-
-
-def _end(value: float) -> float | None:
-    return None if pd.isna(value) else float(value)
 
 
 def _bounded(number: Number) -> bool:
     ends = (number.low, number.high)
     return all(e is not None and abs(e) != float("inf") for e in ends)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _escaped(text: str) -> str:

@@ -1,0 +1,245 @@
+"""By how much, how long, and can it be believed: effects, event studies, checks."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from impact.core.inference import SMALL_SAMPLE
+from impact.display.document import (
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Interval,
+    Number,
+    Prose,
+    Row,
+    StdError,
+    Table,
+    prose,
+)
+from impact.estimate.effect import EffectResult
+from impact.report.analysis import Analysis
+from impact.report.cells import (
+    FEW,
+    LOG,
+    capital,
+    count_number,
+    estimate_number,
+    failed_pretrend,
+    listed,
+    optional,
+)
+from impact.report.receive import Received
+from impact.report.study import OutcomeSection
+
+
+def effect_blocks(received: Received, analysis: Analysis, level: str) -> list[Block]:
+    """Effects by outcome and estimator."""
+    regress = received.study.regress
+    assert regress is not None
+    rows: list[Row] = []
+    for one in analysis.effects:
+        rows.append(Row((f"{capital(one.outcome.label)} ({one.outcome.unit})",), "panel"))
+        for term, row in _terms(one.regression, regress.terms):
+            name = f"firm and year effects: {analysis.panel.label(term)}"
+            rows.append(_effect_row(name, row, one.outcome))
+        for effect, name in (
+            (one.matched, "matched comparison"),
+            (one.group_time, "group-time effects"),
+        ):
+            row = effect.aggregate("overall").tidy().iloc[0]
+            mark = " †" if int(row["n_treated"]) < FEW else ""
+            rows.append(_effect_row(f"{name}: overall{mark}", row, one.outcome))
+    columns = (
+        Column("", "left", 1.0),
+        Column("estimate"),
+        Column("std. error"),
+        Column(f"{level} interval", "center"),
+        Column("p-value"),
+        Column("in per cent"),
+        Column("firms"),
+        Column("rows"),
+    )
+    return [
+        Table("T4", "Effects on participants, by outcome and estimator", columns, tuple(rows),
+              _effect_notes(analysis, regress.small_sample, regress.cluster))
+    ]  # fmt: skip
+
+
+def _effect_notes(analysis: Analysis, factor: str, cluster: str) -> tuple[str, ...]:
+    controls = {
+        one.outcome.label: [analysis.panel.label(c) for c in one.outcome.controls]
+        for one in analysis.effects
+        if one.outcome.controls
+    }
+    said = [f"{listed(names)} as control for {label}" for label, names in controls.items()]
+    first = analysis.effects[0]
+    return (
+        f"Firm and year effects: least squares, clustered by {analysis.panel.label(cluster)}; "
+        f"small-sample factor {SMALL_SAMPLE[factor]}; t distribution with clusters - 1 degrees of "
+        f"freedom{'; ' + listed(said) if said else ''}.",
+        "Matched comparison: change since the year before joining, participant minus its pair, "
+        f"averaged over pairs and years; {first.matched.variance}; no small-sample factor.",
+        "Group-time effects (Callaway and Sant'Anna 2021): change since the year before joining, "
+        "participants minus firms that never took part, averaged over cohorts and years by cohort "
+        f"size; {first.group_time.variance}; no small-sample factor.",
+        "In per cent: 100 (exp(estimate) - 1), for outcomes in logs only.",
+        "Firms: all firms behind the estimate, on both sides. Rows are counted for regressions.",
+        *_few(analysis),
+    )
+
+
+def _few(analysis: Analysis) -> list[str]:
+    """Name the estimates that rest on too few firms for a normal approximation."""
+    few = []
+    for one in analysis.effects:
+        for effect, name in ((one.matched, "matched"), (one.group_time, "group-time")):
+            row = effect.aggregate("overall").tidy().iloc[0]
+            count = int(row["n_treated"])
+            if count < FEW:
+                few.append(f"{one.outcome.label}, {name} ({count} participants)")
+    if not few:
+        return []
+    return [f"† Under {FEW} participants, too few for the interval to be trusted: {listed(few)}."]
+
+
+def _effect_row(name: str, row: pd.Series, outcome: OutcomeSection) -> Row:
+    number = estimate_number(row, outcome, name)
+    p = Number(optional(row["p_value"]), f"{number.label}: p-value", 3, n=number.n, floor=0.001)
+    percent: Cell = "–"
+    if outcome.unit == LOG:
+        value = 100 * math.expm1(float(row["estimate"]))
+        percent = Number(value, f"{number.label}, in per cent", 1, "per cent", number.n)
+    n_rows = row.get("n_obs")
+    rows: Cell = (
+        "–" if n_rows is None or pd.isna(n_rows) else count_number(int(n_rows), f"rows, {name}")
+    )
+    firms = count_number(number.n, f"firms, {name}")
+    return Row((name, number, StdError(number), Interval(number), p, percent, firms, rows))
+
+
+def _terms(effect: EffectResult, terms: tuple[str, ...]) -> list[tuple[str, pd.Series]]:
+    table = effect.tidy().set_index("term")
+    return [(term, table.loc[term]) for term in terms]
+
+
+def durability_blocks(analysis: Analysis, level: str) -> list[Block]:
+    """Effects by years since joining, and what the years before say."""
+    rows: list[Row] = []
+    for one in analysis.effects:
+        rows.append(Row((f"{capital(one.outcome.label)} ({one.outcome.unit})",), "panel"))
+        for row in one.group_time.aggregate("event").tidy().to_dict("records"):
+            rows.append(_event_row(pd.Series(row), one.outcome))
+    table = Table(
+        "T5",
+        "Group-time effects by years since joining",
+        (
+            Column("years since joining", "left", 1.0),
+            Column("estimate"),
+            Column("std. error"),
+            Column(f"{level} interval", "center"),
+            Column(f"{level} uniform band", "center"),
+            Column("participants"),
+            Column("others"),
+        ),
+        tuple(rows),
+        (
+            "Year 0 is the year of joining. Before joining the row shows the change in the year itself "
+            "against the year before, which should be near zero. The uniform band covers all rows of "
+            "an outcome together at the stated level.",
+        ),
+    )
+    figure = Figure(
+        "F2",
+        "Effects by years since joining",
+        "figures/event_study.svg",
+        "One panel per outcome: estimate by years since joining with its pointwise interval and its "
+        "uniform band, and a line at zero; the numbers are in table T5.",
+        (
+            "Grey bars: pointwise interval. Shaded: uniform band. Rows before 0 test the comparison.",
+        ),
+    )
+    return [table, _checks_table(analysis), *_checks_words(analysis), figure]
+
+
+def _tested_cohorts(analysis: Analysis) -> str:
+    cells = pd.concat([one.group_time.tidy() for one in analysis.effects])
+    cells = cells[(cells["event_time"] < 0) & cells["std_error"].notna()]
+    cohorts = sorted({int(g) for g in cells["cohort"]})
+    if not cohorts:
+        return "No cohort was observed for two years before joining."
+    return f"It rests on the firms that joined in {listed([str(g) for g in cohorts])}."
+
+
+def _checks_words(analysis: Analysis) -> list[Prose]:
+    found = [(one.outcome.label, failed_pretrend(one)) for one in analysis.effects]
+    failing = {f"p{i}": (label, p) for i, (label, p) in enumerate(found) if p is not None}
+    if not failing:
+        return []
+    named = listed([f"{label} (p = {{{key}}})" for key, (label, _) in failing.items()])
+    used: dict[str, Number | Interval] = {key: p for key, (_, p) in failing.items()}
+    return [
+        prose(
+            f"Before joining, participants may already have been on another path in {named}. Part of what "
+            "is measured there may be that path and not the programme.",
+            **used,
+        )
+    ]
+
+
+_VERDICTS = {"passes": "no difference seen", "fails": "differed", "cannot tell": "cannot tell"}
+
+
+def _event_row(row: pd.Series, outcome: OutcomeSection) -> Row:
+    e = int(row["event_time"])
+    number = estimate_number(row, outcome, f"{e} years since joining")
+    band = Number(number.value, f"{number.label}, uniform band", number.decimals, number.unit,
+                  number.n, number.std_error, optional(row["band_low"]), optional(row["band_high"]))  # fmt: skip
+    cells: tuple[Cell, ...] = (
+        f"{e:+d}".replace("-", "−") if e else "0",
+        number,
+        StdError(number),
+        Interval(number),
+        Interval(band),
+        count_number(int(row["n_treated"]), f"participants, {number.label}"),
+        count_number(int(row["n_control"]), f"comparison firms, {number.label}"),
+    )
+    return Row(cells)
+
+
+def _checks_table(analysis: Analysis) -> Table:
+    rows = []
+    for one in analysis.effects:
+        for row in one.pretrends.tidy().to_dict("records"):
+            label = f"{one.outcome.label}: {row['check']}"
+            rows.append(
+                Row(
+                    (
+                        capital(one.outcome.label),
+                        Number(optional(row["statistic"]), f"{label}, chi-squared", 2),
+                        Number(optional(row["df"]), f"{label}, degrees of freedom"),
+                        Number(optional(row["p_value"]), f"{label}, p-value", 3, floor=0.001),
+                        _VERDICTS.get(str(row["verdict"]), str(row["verdict"])),
+                    )
+                )
+            )
+    return Table(
+        "T14",
+        "Did the paths differ before joining?",
+        (
+            Column("", "left", 1.0),
+            Column("chi-squared"),
+            Column("df"),
+            Column("p-value"),
+            Column("verdict", "left"),
+        ),
+        tuple(rows),
+        (
+            "Joint test that the effects before joining are zero. No difference seen is no proof that "
+            "the paths would have stayed alike: the test sees only large differences in a sample of "
+            f"this size. {_tested_cohorts(analysis)}",
+        ),
+    )

@@ -1,0 +1,141 @@
+"""The first lines of an evaluation: the first outcome, the cost, the other outcomes."""
+
+from __future__ import annotations
+
+from impact.display.document import (
+    Interval,
+    Number,
+    Prose,
+    prose,
+)
+from impact.estimate.effect import EffectResult
+from impact.report.analysis import Analysis, OutcomeEffects
+from impact.report.cells import (
+    FEW,
+    capital,
+    contains_zero,
+    count_number,
+    estimate_number,
+    failed_pretrend,
+    listed,
+    overall_number,
+    value_number,
+)
+from impact.report.receive import Received
+from impact.value.cost_effectiveness import one_of
+
+
+def headlines(received: Received, analysis: Analysis, level: str) -> tuple[Prose, ...]:
+    """Three lines: the first outcome, the cost, the other outcomes."""
+    first, *others = analysis.effects
+    lines = [_headline(first, level)]
+    if analysis.value is not None:
+        lines.append(_cost_headline(received, analysis, level))
+    if others:
+        lines.append(_others_headline(others, level))
+    return tuple(lines)
+
+
+def _headline(one: OutcomeEffects, level: str) -> Prose:
+    number = overall_number(one)
+    name = capital(one.outcome.label)
+    if contains_zero(number):
+        text = (
+            f"{name}: the effect cannot be distinguished from zero. The estimate is {{b}} "
+            f"{one.outcome.unit} ({level} interval {{i}}; {{n}} firms)."
+        )
+    else:
+        text = (
+            f"{name}: {{b}} {one.outcome.unit} on average over the years since joining "
+            f"({level} interval {{i}}; {{n}} firms)."
+        )
+    return prose(text, b=number, i=Interval(number), n=count_number(number.n, "firms used"))
+
+
+def _cost_headline(received: Received, analysis: Analysis, level: str) -> Prose:
+    assert analysis.value is not None
+    assert received.study.value is not None
+    unit = received.study.value.outcome_unit
+    one = one_of(unit)
+    table = analysis.value.tidy().set_index("term")
+    total = value_number(table.loc["total_at_horizon"], analysis)
+    cost = value_number(table.loc["cost"], analysis)
+    currency = str(table.loc["cost", "currency"])
+    assumed = "an assumed " if table.loc["cost", "status"] == "assumption" else ""
+    if contains_zero(total):
+        return prose(
+            f"Cost per {one} has no upper bound: for {assumed}{currency} {{c}} the net change is {{t}} "
+            f"{unit} ({level} interval {{i}}, which contains zero).",
+            c=cost,
+            t=total,
+            i=Interval(total),
+        )
+    few = _few_participants(analysis.value_effect)
+    price = value_number(table.loc["cost_per_unit"], analysis)
+    if price.value is None:
+        return prose(
+            f"No cost per {one}: for {assumed}{currency} {{c}} the net change is {{t}} {unit} "
+            f"({level} interval {{i}}).{few}",
+            c=cost,
+            t=total,
+            i=Interval(total),
+        )
+    return prose(
+        f"Cost per net {one}: {currency} {{p}} ({level} Fieller interval {{i}}), from {assumed}"
+        f"{currency} {{c}} and {{t}} net {unit}.{few}",
+        p=price,
+        i=Interval(price),
+        c=cost,
+        t=total,
+    )
+
+
+def _few_participants(effect: EffectResult | None) -> str:
+    """A warning where an interval rests on too few participants to be trusted."""
+    if effect is None:
+        return ""
+    count = int(effect.aggregate("overall").tidy()["n_treated"].iloc[0])
+    return "" if count >= FEW else f" Only {count} participants: the interval is not to be trusted."
+
+
+def _others_headline(others: list[OutcomeEffects], level: str) -> Prose:
+    seen, unseen = [], []
+    used: dict[str, Number | Interval] = {}
+    for i, one in enumerate(others):
+        number = overall_number(one)
+        if contains_zero(number):
+            unseen.append(one.outcome.label)
+            continue
+        used |= {f"b{i}": number, f"i{i}": Interval(number)}
+        text = f"{one.outcome.label} ({{b{i}}} {one.outcome.unit} on average, interval {{i{i}}}"
+        path, more = _path_words(one, str(i))
+        seen.append(f"{text}{path})")
+        used |= more
+    text = ""
+    if seen:
+        text += f"Distinguishable from zero at {level}: {listed(seen)}. "
+    if unseen:
+        text += f"Not distinguishable from zero: {listed(unseen)}."
+    return prose(text.strip(), **used)
+
+
+def _path_words(one: OutcomeEffects, key: str) -> tuple[str, dict[str, Number | Interval]]:
+    """First and last year of an effect, since an average hides one that fades, and its pre-trend."""
+    event = one.group_time.aggregate("event").tidy()
+    after = event[(event["event_time"] >= 0) & event["std_error"].notna()]
+    text = ""
+    used: dict[str, Number | Interval] = {}
+    if len(after) > 1:
+        first, last = after.iloc[0], after.iloc[-1]
+        years = int(last["event_time"])
+        used |= {
+            f"f{key}": estimate_number(first, one.outcome, "in the year of joining"),
+            f"l{key}": estimate_number(last, one.outcome, f"{years} years after joining"),
+        }
+        when = "year" if years == 1 else "years"
+        text += f"; {{f{key}}} in the year of joining, {{l{key}}} after {years} {when}"
+    failed = failed_pretrend(one)
+    if failed is not None:
+        used[f"p{key}"] = failed
+        text += f"; the path before joining may have differed, p = {{p{key}}}"
+    return text, used
