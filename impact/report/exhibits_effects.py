@@ -179,7 +179,7 @@ def _checks_words(analysis: Analysis) -> list[Prose]:
     failing = {f"p{i}": (label, p) for i, (label, p) in enumerate(found) if p is not None}
     if not failing:
         return []
-    named = listed([f"{label} (p = {{{key}}})" for key, (label, _) in failing.items()])
+    named = listed([f"{label} (p-value {{{key}}})" for key, (label, _) in failing.items()])
     used: dict[str, Number | Interval] = {key: p for key, (_, p) in failing.items()}
     return [
         prose(

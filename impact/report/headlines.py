@@ -38,16 +38,17 @@ def headlines(received: Received, analysis: Analysis, level: str) -> tuple[Prose
 
 def _headline(one: OutcomeEffects, level: str) -> Prose:
     number = overall_number(one)
+    few = _few_participants(one.group_time)
     name = capital(one.outcome.label)
     if contains_zero(number):
         text = (
             f"{name}: the effect cannot be distinguished from zero. The estimate is {{b}} "
-            f"{one.outcome.unit} ({level} interval {{i}}; {{n}} firms)."
+            f"{one.outcome.unit} ({level} interval {{i}}; {{n}} firms).{few}"
         )
     else:
         text = (
             f"{name}: {{b}} {one.outcome.unit} on average over the years since joining "
-            f"({level} interval {{i}}; {{n}} firms)."
+            f"({level} interval {{i}}; {{n}} firms).{few}"
         )
     return prose(text, b=number, i=Interval(number), n=count_number(number.n, "firms used"))
 
@@ -137,5 +138,5 @@ def _path_words(one: OutcomeEffects, key: str) -> tuple[str, dict[str, Number | 
     failed = failed_pretrend(one)
     if failed is not None:
         used[f"p{key}"] = failed
-        text += f"; the path before joining may have differed, p = {{p{key}}}"
+        text += f"; the path before joining may have differed, p-value {{p{key}}}"
     return text, used

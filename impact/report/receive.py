@@ -150,7 +150,7 @@ def _participation_faults(made: Panel, study: Study, file: str) -> list[Fault]:
         if study.value.horizon > longest:
             faults.append(Fault(f"no firm was observed for longer than {longest} years after joining",
                                 "choose a shorter horizon; nothing is extrapolated",
-                                file=study.study.name, column="value.horizon",
+                                file="study.toml", column="value.horizon",
                                 value=study.value.horizon))  # fmt: skip
     return faults
 
@@ -170,7 +170,7 @@ def _derived(frame: pd.DataFrame, study: Study, file: str) -> tuple[pd.DataFrame
     for name, rule in study.derive.items():
         if rule.source not in frame:
             faults.append(Fault("the column it is made from comes later or could not be made",
-                                "put it first, or mend that column", file=study.study.name,
+                                "put it first, or mend that column", file="study.toml",
                                 column=f"derive.{name}", value=rule.source))  # fmt: skip
             continue
         source = frame[rule.source]
