@@ -40,6 +40,12 @@ def _headline(one: OutcomeEffects, level: str) -> Prose:
     number = overall_number(one)
     few = _few_participants(one.group_time)
     name = capital(one.outcome.label)
+    if number.low is None:
+        text = (
+            f"{name}: no interval can be given, so nothing can be said of an effect. The estimate is "
+            f"{{b}} {one.outcome.unit} ({{n}} firms).{few}"
+        )
+        return prose(text, b=number, n=count_number(number.n, "firms used"))
     if contains_zero(number):
         text = (
             f"{name}: the effect cannot be distinguished from zero. The estimate is {{b}} "
@@ -62,7 +68,15 @@ def _cost_headline(received: Received, analysis: Analysis, level: str) -> Prose:
     total = value_number(table.loc["total_at_horizon"], analysis)
     cost = value_number(table.loc["cost"], analysis)
     currency = str(table.loc["cost", "currency"])
+    few = _few_participants(analysis.value_effect)
     assumed = "an assumed " if table.loc["cost", "status"] == "assumption" else ""
+    if total.low is None:
+        return prose(
+            f"No cost per {one}: for {assumed}{currency} {{c}} the net change is {{t}} {unit}, and no "
+            f"interval can be given for it.{few}",
+            c=cost,
+            t=total,
+        )
     if contains_zero(total):
         return prose(
             f"Cost per {one} has no upper bound: for {assumed}{currency} {{c}} the net change is {{t}} "
@@ -71,7 +85,6 @@ def _cost_headline(received: Received, analysis: Analysis, level: str) -> Prose:
             t=total,
             i=Interval(total),
         )
-    few = _few_participants(analysis.value_effect)
     price = value_number(table.loc["cost_per_unit"], analysis)
     if price.value is None:
         return prose(

@@ -12,6 +12,7 @@ from impact.core.errors import Fault
 from impact.read.delimited import TextTable
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_LARGEST = 1e15  # beyond it a float no longer holds cents, and squares begin to overflow
 _COMMA = re.compile(r"[+-]?\d{1,3}([.,]\d{3})*[.,]\d+|[+-]?\d+,\d+")
 
 
@@ -113,7 +114,12 @@ def _numbers(file: str, column: str, cells: pd.Series) -> tuple[pd.Series, list[
         )
         faults.append(Fault("expected a number", remedy, file=file, row=int(row), column=column,
                             value=value))  # fmt: skip
-    return pd.to_numeric(cells.where(good)).astype("float64"), faults
+    values = pd.to_numeric(cells.where(good)).astype("float64")
+    for row in values.index[values.abs() > _LARGEST]:
+        faults.append(Fault(f"the number is larger than {_LARGEST:.0e}, which no figure of a firm is",
+                            "correct the cell, or give the column in thousands or millions",
+                            file=file, row=int(row), column=column, value=cells[row]))  # fmt: skip
+    return values, faults
 
 
 def _empty(

@@ -72,6 +72,13 @@ def test_every_breach_in_one_pass(tmp_path: Path) -> None:
     assert "decimal point" in faults[-1].remedy
 
 
+@pytest.mark.parametrize("cell", ["1e200", "-1e999", "9" * 40])
+def test_a_number_that_no_firm_has_is_a_fault(tmp_path: Path, cell: str) -> None:
+    _, faults = check(tmp_path, f"id,yr,empl,isic\na,2010,{cell},1\n")
+    assert [(f.row, f.column, f.value) for f in faults] == [(2, "empl", cell)]
+    assert "larger than" in faults[0].problem
+
+
 def test_every_missing_column_is_named_with_the_nearest(tmp_path: Path) -> None:
     _, faults = check(tmp_path, "id,yrs,isic\na,2010,1\n")
     assert [f.column for f in faults] == ["empl", "yr"]
