@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _EXIT_CODES = """\
 exit codes:
-  0 done   2 wrong use of this command   11 study.toml   12 data   13 design
+  0 done   2 wrong use of this command   10 refused   11 study.toml   12 data   13 design
   14 estimation   15 report, or outputs that differ   16 a library is missing
 """
 
@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImpactError as error:
         print(f"impact: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("impact: stopped; outputs of an earlier run are as they were.", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         # The reader of our output went away, as `impact methods | head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -206,6 +206,8 @@ def panel(
         frame[cohort] = pd.to_numeric(frame[cohort]).astype("float64")
     elif treatment is not None:
         cohort = "cohort"
+        while cohort in frame:  # the caller's column of that name stays what it is
+            cohort += "_"
         frame[cohort], notes = _derived_cohort(frame, unit, time, treatment)
     ledger = Ledger.opened("panel", len(frame), int(frame[unit].nunique()))
     return Panel(frame, unit, time, cohort, treatment, weights, dict(labels or {}), ledger, notes)

@@ -81,6 +81,8 @@ def att(
     True
     """
     found = METHODS.find("att", method)
+    if isinstance(covariates, str):
+        covariates = [covariates]
     _check_abilities(found, data, family, covariates, options)
     inner = data.data
     frame = inner.data if isinstance(inner, Panel) else inner

@@ -30,6 +30,8 @@ class OutcomeEffects:
     group_time: EffectResult
     pretrends: CheckResult
     ledger: Ledger
+    control: str = "never"
+    base_period: str = "varying"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +119,8 @@ def _effects(
     return OutcomeEffects(
         outcome, regression, pairs, groups, check(groups, ["pretrends"]),
         _sample_ledger(panel, outcome, used),
+        study.group_time.control if study.group_time else "never",
+        study.group_time.base_period if study.group_time else "varying",
     )  # fmt: skip
 
 
@@ -178,6 +182,7 @@ def _value(study: Study, panel: Panel) -> tuple[ValueResult | None, EffectResult
         costs,
         horizon=v.horizon,
         discount_rate=v.discount_rate,
+        denominator=sorted({c.source_of_funds for c in study.cost}),
         outcome_unit=v.outcome_unit,
         currency=study.cost[0].currency,
         participants=participants,

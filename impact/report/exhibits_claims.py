@@ -208,7 +208,7 @@ def _implied(found: AuditResult) -> Table:
     for r in tidy[tidy["rule"] == "R5"].to_dict("records"):
         share = str(r["unit"]) == "per cent"
         number = Number(
-            r["value"], f"{r['indicator']}: {r['quantity']}", 1 if share else 0, str(r["unit"]),
+            None if _open(r) else r["value"], f"{r['indicator']}: {r['quantity']}", 1 if share else 0, str(r["unit"]),
             None, None, optional(r["low"]), optional(r["high"]),
         )  # fmt: skip
         window: Cell = Interval(number) if _bounded(number) else "–"
@@ -438,6 +438,11 @@ def _unverifiable(tidy: pd.DataFrame) -> Table:
 
 def _percent(value: float, label: str, decimals: int = 0) -> Number:
     return Number(value, label, decimals, "per cent")
+
+
+def _open(r: dict[Hashable, Any]) -> bool:
+    """Two bounds in the same direction bound no quotient: nothing is known of it."""
+    return float(r["low"]) <= 0 and float(r["high"]) == float("inf")
 
 
 def _bounded(number: Number) -> bool:

@@ -21,7 +21,7 @@ from impact.display.document import (
     prose,
 )
 from impact.estimate.effect import EffectResult
-from impact.report.analysis import Analysis
+from impact.report.analysis import Analysis, OutcomeEffects
 from impact.report.cells import (
     FEW,
     LOG,
@@ -35,6 +35,8 @@ from impact.report.cells import (
 from impact.report.receive import Received
 from impact.report.study import OutcomeSection
 
+_FEW_CLUSTERS = 30
+
 
 def effect_blocks(received: Received, analysis: Analysis, level: str) -> list[Block]:
     """Effects by outcome and estimator."""
@@ -44,7 +46,9 @@ def effect_blocks(received: Received, analysis: Analysis, level: str) -> list[Bl
     for one in analysis.effects:
         rows.append(Row((f"{capital(one.outcome.label)} ({one.outcome.unit})",), "panel"))
         for term, row in _terms(one.regression, regress.terms):
-            name = f"firm and year effects: {analysis.panel.label(term)}"
+            name = (
+                f"{_effects_words(analysis, regress.fixed_effects)}: {analysis.panel.label(term)}"
+            )
             rows.append(_effect_row(name, row, one.outcome))
         for effect, name in (
             (one.matched, "matched comparison"),
@@ -69,6 +73,40 @@ def effect_blocks(received: Received, analysis: Analysis, level: str) -> list[Bl
     ]  # fmt: skip
 
 
+def _base_words(one: OutcomeEffects) -> str:
+    early = one.group_time.anticipation
+    return "the year before joining" if early == 0 else f"{early + 1} years before joining"
+
+
+def _control_words(one: OutcomeEffects) -> str:
+    if one.control == "never":
+        return "firms that never took part"
+    return "firms that had not joined by then"
+
+
+def _effects_words(analysis: Analysis, effects: tuple[str, ...]) -> str:
+    """The regression by what it takes out: firm and year effects, or what the study declares."""
+    panel = analysis.panel
+    names = {panel.unit: "firm", panel.time: "year"}
+    return f"{listed([names.get(e, panel.label(e)) for e in effects])} effects"
+
+
+def _regression_warnings(analysis: Analysis) -> list[str]:
+    """What a reader of the regression must know: few clusters, and comparisons among participants."""
+    notes = []
+    clusters = min(int(one.regression.tidy()["n_clusters"].iloc[0]) for one in analysis.effects)
+    if clusters < _FEW_CLUSTERS:
+        notes.append(
+            f"Only {clusters} clusters in a regression: its standard errors are too small."
+        )
+    if analysis.panel.unit_cohort().nunique() > 1:
+        notes.append(
+            "The regression also compares firms that joined later with firms that joined before; where "
+            "effects change over the years its average misleads, and the group-time effects do not."
+        )
+    return notes
+
+
 def _effect_notes(analysis: Analysis, factor: str, cluster: str) -> tuple[str, ...]:
     controls = {
         one.outcome.label: [analysis.panel.label(c) for c in one.outcome.controls]
@@ -83,9 +121,10 @@ def _effect_notes(analysis: Analysis, factor: str, cluster: str) -> tuple[str, .
         f"freedom{'; ' + listed(said) if said else ''}.",
         "Matched comparison: change since the year before joining, participant minus its pair, "
         f"averaged over pairs and years; {first.matched.variance}; no small-sample factor.",
-        "Group-time effects (Callaway and Sant'Anna 2021): change since the year before joining, "
-        "participants minus firms that never took part, averaged over cohorts and years by cohort "
+        f"Group-time effects (Callaway and Sant'Anna 2021): change since {_base_words(first)}, "
+        f"participants minus {_control_words(first)}, averaged over cohorts and years by cohort "
         f"size; {first.group_time.variance}; no small-sample factor.",
+        *_regression_warnings(analysis),
         "In per cent: 100 (exp(estimate) - 1), for outcomes in logs only.",
         "Firms: all firms behind the estimate, on both sides. Rows are counted for regressions.",
         *_few(analysis),
@@ -147,8 +186,8 @@ def durability_blocks(analysis: Analysis, level: str) -> list[Block]:
         ),
         tuple(rows),
         (
-            "Year 0 is the year of joining. Before joining the row shows the change in the year itself "
-            "against the year before, which should be near zero. The uniform band covers all rows of "
+            "Year 0 is the year of joining. Rows before it should be near zero: they show the change "
+            f"{_before_words(analysis)}. The uniform band covers all rows of "
             "an outcome together at the stated level.",
         ),
     )
@@ -163,6 +202,12 @@ def durability_blocks(analysis: Analysis, level: str) -> list[Block]:
         ),
     )
     return [table, _checks_table(analysis), *_checks_words(analysis), figure]
+
+
+def _before_words(analysis: Analysis) -> str:
+    if analysis.effects[0].base_period == "varying":
+        return "in the year itself against the year before"
+    return "from the last year before joining, which is 0 by construction"
 
 
 def _tested_cohorts(analysis: Analysis) -> str:

@@ -165,6 +165,7 @@ def comparison_blocks(analysis: Analysis) -> list[Block]:
         "t": count_number(int(matched.pairs["treated"].nunique()), "participants matched"),
         "all": count_number(int(panel.unit_cohort().notna().sum()), "participants"),
     }
+    partners = "a firm" if s.ratio == 1 else f"up to {s.ratio} firms"
     near = "nearest Mahalanobis distance" if s.distance == "mahalanobis" else "nearest score"
     if s.caliper is not None:
         scale = (
@@ -173,7 +174,7 @@ def comparison_blocks(analysis: Analysis) -> list[Block]:
         near += f", no further apart than {{c}} {scale}"
         numbers["c"] = Number(s.caliper, f"caliper in {scale}", decimals_of(s.caliper))
     text = (
-        f"Each participant is paired with a firm that never took part, on {on} in the year before "
+        f"Each participant is paired with {partners} that never took part, on {on} in the year before "
         f"joining{exact}: {near}, each comparison firm used once over all cohorts. {{t}} of {{all}} "
         "participants found a partner, in {p} pairs; table T1b says why the others did not. Outcomes "
         "after joining play no part in the pairing."

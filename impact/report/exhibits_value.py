@@ -84,7 +84,13 @@ def _efficiency_words(received: Received, analysis: Analysis, level: str) -> Pro
         total.n,
     )
     used: dict[str, Number | Interval] = {"t": total, "i": Interval(total), "m": smallest}
-    if contains_zero(total):
+    if total.low is None:
+        del used["i"], used["m"]
+        text = (
+            f"The change is {{t}} net {unit}, and no interval can be given for it; nothing can be said of "
+            f"an effect, and no cost per {one} is given."
+        )
+    elif contains_zero(total):
         text = (
             f"The effect on {unit} is not distinguishable from zero: {{t}} net {unit}, {level} interval "
             f"{{i}}. Since zero {unit} is among the values that the data allow, the cost per {one} has "

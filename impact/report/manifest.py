@@ -93,7 +93,11 @@ def is_current(folder: Path, made_from: dict[str, Any]) -> bool:
     if not isinstance(known, dict) or any(known.get(k) != v for k, v in made_from.items()):
         return False
     outputs = known.get("outputs_sha256", {})
-    return bool(outputs) and all(
-        (folder / name).is_file() and sha256(folder / name) == digest
-        for name, digest in outputs.items()
+    return (
+        isinstance(outputs, dict)
+        and bool(outputs)
+        and all(
+            (folder / name).is_file() and sha256(folder / name) == digest
+            for name, digest in outputs.items()
+        )
     )

@@ -208,5 +208,8 @@ def _file(
         table = read(path)
     except DataError as error:
         return None, [replace(f, file=f.file or section.file) for f in error.faults]
-    inputs[section.file] = sha256(path)
+    # The manifest names no place of this machine.
+    inputs[Path(section.file).name if Path(section.file).is_absolute() else section.file] = sha256(
+        path
+    )
     return table, []

@@ -30,7 +30,7 @@ class StudySection(_Section):
     question: str = ""
     first_year: int | None = None
     last_year: int | None = None
-    seed: int = 20160516
+    seed: int = Field(default=20160516, ge=0)
     conf_level: float = Field(default=0.95, gt=0.5, lt=1.0)
 
 
@@ -75,7 +75,7 @@ class MatchSection(_Section):
     distance: str = "logit"
     caliper: float | None = Field(default=None, gt=0)
     caliper_scale: Literal["sd", "raw"] = "sd"
-    ratio: int = Field(default=1, ge=1)
+    ratio: int = Field(default=1, ge=1, le=50)
     order: Literal["largest", "smallest", "data"] = "largest"
 
 
@@ -83,8 +83,8 @@ class OutcomeSection(_Section):
     """`[[outcome]]`: what may have changed."""
 
     name: str
-    label: str
-    unit: str
+    label: str = Field(min_length=1)
+    unit: str = Field(min_length=1)
     controls: tuple[str, ...] = ()
 
 
@@ -192,7 +192,20 @@ def read_study(path: Path) -> tuple[Study | None, list[Fault]]:
     study, faults = _validated(raw, text, name)
     if study is not None:
         faults += _cross_faults(study, text, name)
+    faults += _text_faults(raw, text, name)
     return study, sorted(faults, key=lambda f: f.row or 0)
+
+
+def _text_faults(raw: Any, text: str, name: str, loc: tuple[int | str, ...] = ()) -> list[Fault]:
+    """Words that cannot be printed: curly braces mark numbers, and control characters mark nothing."""
+    if isinstance(raw, dict):
+        return [f for k, v in raw.items() for f in _text_faults(v, text, name, (*loc, k))]
+    if isinstance(raw, (list, tuple)):
+        return [f for i, v in enumerate(raw) for f in _text_faults(v, text, name, (*loc, i))]
+    if not isinstance(raw, str) or not (set(raw) & set("{}") or any(ord(c) < 32 for c in raw)):
+        return []
+    return [Fault("curly braces and control characters cannot be printed", "write it without them",
+                  file=name, row=line_of(text, loc), column=".".join(map(str, loc)), value=raw)]  # fmt: skip
 
 
 def _validated(raw: dict[str, Any], text: str, name: str) -> tuple[Study | None, list[Fault]]:
@@ -342,6 +355,11 @@ def _data_faults(study: Study, add: Any) -> None:
         add(("cost",), "the costs are in several currencies", "give all in one currency")
 
 
+def _text_columns(study: Study) -> set[str]:
+    assert study.data is not None
+    return {*study.data.text, *([study.panel.unit] if study.panel else [])}
+
+
 def _name_faults(study: Study, add: Any) -> None:
     """Every name that is used must be a declared or derived column."""
     assert study.data is not None
@@ -360,19 +378,30 @@ def _name_faults(study: Study, add: Any) -> None:
             add(("derive", made), "give either log or lag", "keep one of the keys")
         else:
             need(("derive", made), [rule.source])
+        if rule.source in _text_columns(study):
+            add(("derive", made), "a text column has no logarithm and no lag", "name a number column",
+                rule.source)  # fmt: skip
         if made in study.data.columns:
             add(("derive", made), "a column of this name is declared already", "rename one", made)
     need(("data", "text"), study.data.text)
     if study.panel is not None:
         p = study.panel
+        for key, value in (("time", p.time), ("treatment", p.treatment), ("cohort", p.cohort)):
+            if value is not None and value in _text_columns(study):
+                add(
+                    ("panel", key), "this column is declared as text", "name a number column", value
+                )
         for key, value in (("unit", p.unit), ("time", p.time), ("treatment", p.treatment),
                            ("cohort", p.cohort)):  # fmt: skip
             need(("panel", key), [value])
     if study.match is not None:
         need(("match", "on"), study.match.on)
         need(("match", "exact"), study.match.exact)
+    names = [o.name for o in study.outcome]
     for i, outcome in enumerate(study.outcome):
         need(("outcome", i, "name"), [outcome.name])
+        if outcome.name in names[:i]:
+            add(("outcome", i, "name"), "this outcome stands twice", "keep one", outcome.name)
         need(("outcome", i, "controls"), outcome.controls)
     if study.regress is not None:
         need(("regress", "terms"), study.regress.terms)

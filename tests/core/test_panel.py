@@ -42,6 +42,12 @@ def test_a_treatment_gives_the_cohort_and_says_when_it_switches_off() -> None:
     assert "1 joined in 1, 1 joined in 2, 1 never" in made.summary()
 
 
+def test_a_column_of_the_callers_named_cohort_stays_what_it_is() -> None:
+    made = panel(rows(cohort="x"), unit="firm", time="year", treatment="grant")
+    assert made.cohort == "cohort_"
+    assert made.data["cohort"].tolist() == ["x"] * 6
+
+
 def test_all_faults_come_in_one_pass() -> None:
     bad = rows(
         firm=["01", "01", "1", None, "b", "b"],

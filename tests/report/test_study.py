@@ -58,6 +58,12 @@ def test_shipped_studies_are_whole(path: Path) -> None:
         ),
         ('"mahalanobis"', '"propensity"', "choose from logit, linear_logit, probit, mahalanobis"),
         ('"mahalanobis"', '"mahalanobis"\ncaliper = 0.2', "Mahalanobis distance has none"),
+        ('label = "log sales"', 'label = "log {b} sales"', "curly braces"),
+        ('label = "log sales"', 'label = ""', "outcome.1.label"),
+        ('name = "log_sales"', 'name = "log_employment"', "this outcome stands twice"),
+        ("seed = 20160516", "seed = -1", "study.seed"),
+        ('{ log = "employment" }', '{ log = "firm_id" }', "a text column has no logarithm"),
+        ('time = "year"', 'time = "firm_id"', "declared as text"),
         ("log_sales = {", "sales = {", "a column of this name is declared already"),
     ],
 )
