@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from impact.core.errors import StudyError
+from impact.core.inference import SMALL_SAMPLE
 from impact.core.ledger import Ledger
 from impact.core.panel import Panel
 from impact.core.tidy import COUNT_COLUMNS
@@ -30,6 +31,7 @@ class OutcomeEffects:
     group_time: EffectResult
     pretrends: CheckResult
     ledger: Ledger
+    other_errors: tuple[EffectResult, ...] = ()
     control: str = "never"
     base_period: str = "varying"
 
@@ -48,6 +50,8 @@ class Analysis:
         """Every estimate in canonical columns, with its method, outcome, label and factor."""
         parts = []
         for one in self.effects:
+            for same in one.other_errors:
+                parts.append(_labelled(same, "fixed effects, other standard errors"))
             for effect in (one.regression, one.matched, one.group_time):
                 parts.append(_labelled(effect, effect.method))
                 if effect is not one.regression:
@@ -113,15 +117,34 @@ def _effects(
         small_sample=r.small_sample,
         conf_level=level,
     )
+    others = _other_errors(study, panel, outcome)
     pairs = att(matched, outcome.name, method="matched_did", conf_level=level, seed=seed)
     groups = _group_time(study, panel, outcome.name)
     used = [outcome.name, *terms, *r.fixed_effects, r.cluster]
     return OutcomeEffects(
         outcome, regression, pairs, groups, check(groups, ["pretrends"]),
         _sample_ledger(panel, outcome, used),
+        others,
         study.group_time.control if study.group_time else "never",
         study.group_time.base_period if study.group_time else "varying",
     )  # fmt: skip
+
+
+def _other_errors(study: Study, panel: Panel, outcome: OutcomeSection) -> tuple[EffectResult, ...]:
+    """The same regression with the standard errors that other packages print, for comparison."""
+    r = study.regress
+    assert r is not None
+    formula = f"{outcome.name} ~ {' + '.join([*r.terms, *outcome.controls])} | " + " + ".join(
+        r.fixed_effects
+    )
+    level = study.study.conf_level
+    classical = regress(formula, panel, conf_level=level)
+    factors = [name for name in SMALL_SAMPLE if name not in (r.small_sample, "none")]
+    clustered = [
+        regress(formula, panel, cluster=r.cluster, small_sample=name, conf_level=level)
+        for name in factors
+    ]
+    return (classical, *clustered)
 
 
 def _group_time(study: Study, panel: Panel, outcome: str) -> EffectResult:

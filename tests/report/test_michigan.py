@@ -36,6 +36,27 @@ def test_known_answers_stand_in_results_json(known: tuple[Any, ...], michigan: A
         assert row["std_error"] == pytest.approx(se, abs=5e-5)
 
 
+OTHER = [  # outcome, term, factor, standard error, digits
+    ("log_scrap", "grant", "classical", 0.1506, 4),
+    ("log_scrap", "grant_year_before", "classical", 0.2102, 4),
+    ("log_scrap", "grant", "linearmodels", 0.1421, 4),
+    ("log_scrap", "grant_year_before", "linearmodels", 0.2798, 4),
+    ("log_employment", "grant", "classical", 0.0400, 4),
+    ("training_hours", "grant", "classical", 2.858, 3),
+    ("log_sales", "grant", "classical", 0.0679, 4),
+]
+
+
+@pytest.mark.parametrize("known", OTHER, ids=lambda k: f"{k[0]}-{k[1]}-{k[2]}")
+def test_known_standard_errors_by_their_factor(known: tuple[Any, ...], michigan: Any) -> None:
+    outcome, term, factor, se, digits = known
+    method = "fixed effects, other standard errors"
+    (row,) = estimates(
+        michigan.results, outcome=outcome, term=term, method=method, small_sample=factor
+    )
+    assert row["std_error"] == pytest.approx(se, abs=0.5 * 10.0**-digits)
+
+
 def test_every_estimate_has_an_interval_a_count_and_a_label(michigan: Any) -> None:
     rows = michigan.results["estimates"]
     assert {r["outcome"] for r in rows} == {k[0] for k in KNOWN}
