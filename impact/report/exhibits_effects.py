@@ -264,9 +264,19 @@ def _checks_table(analysis: Analysis) -> Table:
                 Row(
                     (
                         capital(one.outcome.label),
-                        Number(optional(row["statistic"]), f"{label}, chi-squared", 2),
-                        Number(optional(row["df"]), f"{label}, degrees of freedom"),
-                        Number(optional(row["p_value"]), f"{label}, p-value", 3, floor=0.001),
+                        Number(
+                            optional(row["statistic"]), f"{label}, chi-squared", 2, n=int(row["n"])
+                        ),
+                        Number(
+                            optional(row["df"]), f"{label}, degrees of freedom", n=int(row["n"])
+                        ),
+                        Number(
+                            optional(row["p_value"]),
+                            f"{label}, p-value",
+                            3,
+                            n=int(row["n"]),
+                            floor=0.001,
+                        ),
                         _VERDICTS.get(str(row["verdict"]), str(row["verdict"])),
                     )
                 )

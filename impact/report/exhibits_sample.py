@@ -226,7 +226,8 @@ def _balance_table(analysis: Analysis) -> Table:
     rows = []
     for cohort, part in balance_by_cohort(analysis).groupby("cohort", sort=True):
         rows.append(Row((f"Joined in {cohort}",), "panel"))
-        rows += [_balance_row(b, int(str(cohort))) for b in part.to_dict("records")]
+        firms = int((analysis.match.candidates["cohort"] == cohort).sum())
+        rows += [_balance_row(b, int(str(cohort)), firms) for b in part.to_dict("records")]
     matched = analysis.match
     return Table(
         "T2",
@@ -252,11 +253,11 @@ def _balance_table(analysis: Analysis) -> Table:
     )
 
 
-def _balance_row(b: dict[Hashable, Any], cohort: int) -> Row:
+def _balance_row(b: dict[Hashable, Any], cohort: int, firms: int) -> Row:
     name = str(b["covariate"])
 
     def cell(key: str, what: str, decimals: int = 3) -> Number:
-        return Number(optional(b[key]), f"{name}, cohort {cohort}: {what}", decimals)
+        return Number(optional(b[key]), f"{name}, cohort {cohort}: {what}", decimals, n=firms)
 
     return Row(
         (
