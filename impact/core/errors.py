@@ -6,8 +6,9 @@ from here, so a new kind of failure is one class with one number and no change i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 
 _CUT = 80  # a hostile cell may hold ten megabytes; a message shows its beginning
 _SHOWN = 50  # faults printed in full; the rest is counted
@@ -58,7 +59,8 @@ class Fault:
             where.append(f"value {shown(self.value)}")
         place = ", ".join(where)
         remedy = self.remedy if self.remedy.endswith("?") else f"{self.remedy.rstrip('.')}."
-        text = f"{self.problem.rstrip('.')}. To mend: {remedy}"
+        problem = self.problem if self.problem.endswith("?") else f"{self.problem.rstrip('.')}."
+        text = f"{problem} To mend: {remedy}"
         return f"{place}: {text}" if place else text
 
 
@@ -74,6 +76,17 @@ def shown(value: object) -> str:
     cut = text[:_CUT]
     clean = "".join(c if c.isprintable() else "�" for c in cut)
     return f"'{clean}{'…' if len(text) > _CUT else ''}'"
+
+
+def _some_of_each(faults: Sequence[Fault]) -> list[Fault]:
+    """The faults to print, in their order: where there are too many, some of every file and column."""
+    if len(faults) <= _SHOWN:
+        return list(faults)
+    places: dict[tuple[str | None, str | None], list[int]] = {}
+    for number, fault in enumerate(faults):
+        places.setdefault((fault.file, fault.column), []).append(number)
+    rounds = (n for turn in zip_longest(*places.values()) for n in turn if n is not None)
+    return [faults[n] for n in sorted(islice(rounds, _SHOWN))]
 
 
 class ImpactError(Exception):
@@ -101,7 +114,7 @@ class ImpactError(Exception):
 
     def __str__(self) -> str:
         lines = [self.message]
-        lines += [f"  {fault}" for fault in self.faults[:_SHOWN]]
+        lines += [f"  {fault}" for fault in _some_of_each(self.faults)]
         if len(self.faults) > _SHOWN:
             lines.append(f"  … and {len(self.faults) - _SHOWN} more.")
         return "\n".join(lines)
