@@ -1,0 +1,267 @@
+"""Rows of a delivered table joined to what their texts mean: one small map per column, faults by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from impact.core.errors import Fault
+from impact.core.notice import Notice
+from impact.engines.relations import Relations
+from impact.read.staging import Staged, locate, locate_rows
+from impact.validate.understood import Understood
+
+SHOWN = 50
+"""Cells of one column that are named; the rest is counted."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """A delivered table while it is read: its relation, its files, what was found so far.
+
+    Attributes
+    ----------
+    table : str
+        Word for the table: customs, roster, register, budget.
+    relations : Relations
+        Where `relation` lives.
+    relation : str
+        Name of the relation that holds the rows as received.
+    types : dict of str to str
+        Canonical column -> type, of the columns that the delivery has.
+    staged : Staged
+        The files.
+    droppable : collection of str
+        Columns whose unreadable cells the study lets go, with their rows.
+    numbers : collection of str
+        Columns of amounts.
+    reasons : list of str
+        Why rows leave; the position, from 1, is the code that the maps carry, and the order of precedence.
+    """
+
+    table: str
+    relations: Relations
+    relation: str
+    types: dict[str, str]
+    staged: Staged
+    droppable: Collection[str] = ()
+    numbers: Collection[str] = ()
+    reasons: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def has(self, column: str) -> bool:
+        """Whether the delivery has the column."""
+        return column in self.types
+
+    def texts(self, column: str) -> pd.Series:
+        """Distinct texts of a column with their numbers of rows; a missing cell is the empty text."""
+        found = self.relations.frame(
+            f"SELECT coalesce(CAST(raw AS STRING), '') AS text, n FROM (SELECT {_quoted(column)} AS raw, "
+            f"count(*) AS n FROM {self.relation} GROUP BY {_quoted(column)}) ORDER BY text"
+        )
+        return found.groupby("text", sort=True)["n"].sum()
+
+    def rows(self) -> pd.DataFrame:
+        """All rows of a small table, every cell as text (empty where it is missing), but floats in columns of numbers."""
+        kept = {c for c, kind in self.types.items() if kind == "double" and c in self.numbers}
+        picked = ", ".join(
+            _quoted(c)
+            if c in kept
+            else f"coalesce(CAST({_quoted(c)} AS STRING), '') AS {_quoted(c)}"
+            for c in self.types
+        )
+        return self.relations.frame(f"SELECT {picked} FROM {self.relation}")
+
+    def reason(self, words: str) -> int:
+        """Code of a reason, which is new or known."""
+        if words not in self.reasons:
+            self.reasons.append(words)
+        return self.reasons.index(words) + 1
+
+    def read(self, column: str, understand: Callable[[pd.Series], Understood]) -> pd.DataFrame:
+        """Understand a column, note its faults, and give its map.
+
+        Returns
+        -------
+        DataFrame
+            `text`, the parts of the meaning, and `reason` as a code (0 = used). Texts that mean nothing
+            and whose rows the study lets go have missing parts and a reason.
+        """
+        if self.types[column] == "double" and column != "value":
+            self.faults.append(Fault(
+                "the codes are stored as floating-point numbers, so that zeros and digits may be gone",
+                "deliver the column as text", file=self.table, column=column))  # fmt: skip
+        understood = understand(self.texts(column))
+        self.faults += [self.placed(fault, column) for fault in understood.faults]
+        self.notices += [self._notice_of_table(n, column) for n in understood.notices]
+        meaning = understood.meaning.copy()
+        meaning["reason"] = [
+            0 if pd.isna(r) else self.reason(self._words(str(r))) for r in meaning["reason"]
+        ]
+        misread = understood.misread
+        if len(misread) and column in self.droppable:
+            code = self.reason(f"{self.table}: {column} cannot be read")
+            gone = pd.DataFrame({"text": misread["text"], "reason": code})
+            meaning = pd.concat([meaning, gone], ignore_index=True)
+        elif len(misread):
+            self.faults += self.located(column, misread)
+        return meaning.astype({"reason": "int64"})
+
+    def located(self, column: str, misread: pd.DataFrame) -> list[Fault]:
+        """Faults for the rows that hold a misread text: the first are named, the rest is counted."""
+        said = {t: (p, r) for t, p, r in misread.itertuples(index=False)}
+        return self.rows_with(column, set(said), lambda text: said[text])
+
+    def rows_with(
+        self,
+        column: str,
+        wanted: Collection[str] | Callable[[str], bool],
+        said: Callable[[str], tuple[str, str]],
+    ) -> list[Fault]:
+        """Faults for the rows whose cell is wanted, file by file."""
+        faults: list[Fault] = []
+        for file in self.staged.files:
+            raw = file.headings.get(column, column)
+            rows, totals = locate(file, {column: wanted}, SHOWN)
+            for row, _, text in rows:
+                problem, remedy = said(text)
+                faults.append(
+                    Fault(problem, remedy, file=file.name, row=row, column=raw, value=text)
+                )
+            more = totals.get(column, len(rows)) - len(rows)
+            if more > 0:
+                faults.append(Fault(f"{more:,} more cells of this column cannot be read",
+                                    "mend them in the same way", file=file.name, column=raw))  # fmt: skip
+        return faults
+
+    def rows_holding(
+        self, columns: Sequence[str], wanted: Collection[tuple[str, ...]]
+    ) -> list[tuple[str, int, tuple[str, ...]]]:
+        """File, row and texts of the rows that hold one of the combinations, in the order of files and rows."""
+        return [
+            (file.name, row, texts)
+            for file in self.staged.files
+            for row, texts in locate_rows(file, columns, wanted)
+        ]
+
+    def heading(self, column: str) -> str:
+        """What the first file calls a column."""
+        return self.staged.files[0].headings.get(column, column)
+
+    def put_map(self, column: str, meaning: pd.DataFrame) -> str:
+        """Make a column's map a relation of `raw` and the meaning's parts; give its name.
+
+        `raw` has the type of the received column, so that rows are joined without a cast.
+        """
+        name = f"{self.table}_{column}_map"
+        meaning = meaning.convert_dtypes() if len(meaning) == 0 else meaning
+        if self.types[column] == "text":
+            self.relations.put(name, meaning.rename(columns={"text": "raw"}))
+            return name
+        self.relations.put(f"{name}_texts", meaning)
+        parts = ", ".join(f"m.{c}" for c in meaning.columns if c != "text")
+        self.relations.make(
+            name,
+            f"SELECT r.raw, {parts} FROM (SELECT DISTINCT {_quoted(column)} AS raw FROM {self.relation}) r "
+            f"JOIN {name}_texts m ON coalesce(CAST(r.raw AS STRING), '') = m.text",
+        )
+        return name
+
+    def key(self, column: str) -> str:
+        """The SQL by which rows meet a column's map; a missing text is the empty one."""
+        name = f"r.{_quoted(column)}"
+        return f"coalesce({name}, '')" if self.types[column] == "text" else name
+
+    def _words(self, reason: str) -> str:
+        mark = f"{self.table}: "
+        return reason if reason.startswith(mark) else mark + reason
+
+    def placed(self, fault: Fault, column: str) -> Fault:
+        """A question about a column, with the row of its example."""
+        here = replace(fault, file=fault.file or self.files(), column=self.heading(column))
+        if fault.value is None or fault.row is not None:
+            return here
+        example = str(fault.value)
+        for file in self.staged.files:
+            rows, _ = locate(file, {column: lambda text: text.strip() == example}, 1)
+            if rows:
+                return replace(here, file=file.name, row=rows[0][0],
+                               column=file.headings.get(column, column))  # fmt: skip
+        return here
+
+    def _notice_of_table(self, notice: Notice, column: str) -> Notice:
+        return replace(notice, file=notice.file or self.files(), column=notice.column or column)
+
+    def files(self) -> str:
+        """The delivery in words: its file, or its first file and how many more."""
+        names = [f.name for f in self.staged.files]
+        if not names:
+            return self.table
+        return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def open_reading(
+    table: str,
+    relations: Relations,
+    staged: Staged,
+    *,
+    numbers: Collection[str] = (),
+    droppable: Collection[str] = (),
+) -> Reading:
+    """Name the rows of a staged delivery and start to read them.
+
+    Parameters
+    ----------
+    table : str
+        Word for the table.
+    relations : Relations
+        The engine.
+    staged : Staged
+        Files without faults; at least one.
+    numbers : collection of str
+        Canonical columns that hold amounts; they have no map.
+    droppable : collection of str
+        Columns whose unreadable cells the study lets go.
+
+    Notes
+    -----
+    Columns that a typed delivery calls otherwise are renamed. A typed code or date meets its map in its own
+    type, which spares a cast per row; where cells are missing it becomes text, so that they meet the map too.
+    """
+    relation = f"{table}_received"
+    files = f"{relation}_files"
+    raw_types = relations.parquet(files, [file.parquet for file in staged.files])
+    columns = staged.files[0].columns
+    types = {c: raw_types[raw] for c, raw in columns.items()}
+    holes = _columns_with_holes(
+        relations, files, {c: r for c, r in columns.items() if types[c] != "text"}
+    )
+    picked = []
+    for canonical, raw in columns.items():
+        expression = _quoted(raw)
+        if types[canonical] == "timestamp":
+            expression, types[canonical] = f"CAST({expression} AS DATE)", "date"
+        is_code = canonical not in numbers and types[canonical] != "text"
+        if is_code and (canonical in holes or types[canonical] not in _JOINED):
+            expression, types[canonical] = f"coalesce(CAST({expression} AS STRING), '')", "text"
+        picked.append(f"{expression} AS {_quoted(canonical)}")
+    relations.view(relation, f"SELECT {', '.join(picked)} FROM {files}")
+    return Reading(table, relations, relation, types, staged, droppable, numbers)
+
+
+_JOINED = ("date", "integer", "double")
+
+
+def _columns_with_holes(relations: Relations, files: str, columns: Mapping[str, str]) -> set[str]:
+    if not columns:
+        return set()
+    counts = ", ".join(f"count({_quoted(raw)}) AS {_quoted(c)}" for c, raw in columns.items())
+    found = relations.frame(f"SELECT count(*) AS all_rows, {counts} FROM {files}").iloc[0]
+    return {c for c in columns if found[c] < found["all_rows"]}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
