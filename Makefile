@@ -9,7 +9,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.py))
 report: .venv/ready
 	@$(BIN)/impact run --if-changed $(STUDIES)
 
-test: check
+test: check .venv/spark
 	@$(BIN)/python -m pytest
 
 check: .venv/ready
@@ -39,10 +39,18 @@ readme: report
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Maintainers: after a change of dependencies. Needs uv. The lock names no registry.
+# Spark is large and needs Java, so it is set up only where Java is; its tests skip elsewhere.
+.venv/spark: .venv/ready requirements-spark.lock
+	@if command -v java >/dev/null 2>&1; then \
+	  echo "Java is here: setting up Spark for its tests"; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-spark.lock; fi
+	@touch $@
+
+# Maintainers: after a change of dependencies. Needs uv. The locks name no registry.
+LOCK := uv pip compile --universal --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header
 lock:
-	uv pip compile --universal --quiet --all-extras --python-version 3.11 --no-emit-index-url \
-	  --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra notebooks --extra test --output-file requirements.lock pyproject.toml
+	printf 'pyspark>=4.1\n' | $(LOCK) --constraint requirements.lock --output-file requirements-spark.lock -
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis
