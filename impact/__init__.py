@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from impact.estimate.att import att
     from impact.estimate.effect import EffectResult
     from impact.estimate.regress import regress
+    from impact.report.receive import Received, receive
     from impact.value.cost_effectiveness import ValueResult, cost_effectiveness
     from impact.value.ratio import RatioResult, ratio
 
@@ -46,6 +47,7 @@ _WHERE = {
     "MissingEngine": "impact.core.errors",
     "Panel": "impact.core.panel",
     "RatioResult": "impact.value.ratio",
+    "Received": "impact.report.receive",
     "ReportError": "impact.core.errors",
     "StudyError": "impact.core.errors",
     "ValueResult": "impact.value.cost_effectiveness",
@@ -57,6 +59,7 @@ _WHERE = {
     "methods": "impact.catalogue",
     "panel": "impact.core.panel",
     "ratio": "impact.value.ratio",
+    "receive": "impact.report.receive",
     "regress": "impact.estimate.regress",
 }
 
@@ -73,6 +76,7 @@ __all__ = [
     "MissingEngine",
     "Panel",
     "RatioResult",
+    "Received",
     "ReportError",
     "StudyError",
     "ValueResult",
@@ -84,6 +88,7 @@ __all__ = [
     "methods",
     "panel",
     "ratio",
+    "receive",
     "regress",
 ]
 

@@ -21,6 +21,8 @@ exit codes:
   14 estimation   15 report, or outputs that differ   16 a library is missing
 """
 
+_MEMORY = "what the engine may hold in memory, such as 2GB; the rest is written to disk"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code.
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="read and validate everything that a study names")
     check.add_argument("study", type=Path, help="study.toml, or its folder")
+    check.add_argument("--max-memory", metavar="SIZE", help=_MEMORY)
     check.set_defaults(run=_check)
 
     run = commands.add_parser("run", help="run studies and write annex, tables, results, manifest")
@@ -71,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--if-changed", action="store_true", help="leave a study alone whose outputs are current"
     )
+    run.add_argument("--max-memory", metavar="SIZE", help=_MEMORY)
     run.set_defaults(run=_run)
 
     audit = commands.add_parser("audit", help="verdict and corrected sentence for published claims")
@@ -94,9 +98,18 @@ def _study_file(path: Path) -> Path:
 
 def _check(options: argparse.Namespace) -> int:
     from impact.report.build import describe
-    from impact.report.receive import receive
+    from impact.report.receive import inspect
 
-    print(describe(receive(_study_file(options.study))))
+    path = _study_file(options.study)
+    received, refusal = inspect(path, max_memory=options.max_memory)
+    if received is not None and (refusal is None or received.intake is not None):
+        shown = describe(received)
+        if refusal is None:
+            shown = "\n".join(filter(None, [f"{path}: no fault found.", shown]))
+        if shown:
+            print(shown)
+    if refusal is not None:
+        raise refusal
     return 0
 
 
@@ -110,7 +123,14 @@ def _run(options: argparse.Namespace) -> int:
     done, code = [], 0
     for path in map(_study_file, options.studies):
         try:
-            done.append(build(path, out=options.out, if_changed=options.if_changed))
+            done.append(
+                build(
+                    path,
+                    out=options.out,
+                    if_changed=options.if_changed,
+                    max_memory=options.max_memory,
+                )
+            )
         except ImpactError as error:
             named = str(error) if str(path) in error.message else f"{path}: {error}"
             print(f"impact: {named}", file=sys.stderr)

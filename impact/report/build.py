@@ -16,8 +16,10 @@ import pandas as pd
 
 from impact.core.errors import ReportError
 from impact.core.ledger import Ledger
-from impact.display.document import Document
+from impact.display.document import Document, Table, as_text
+from impact.report.exhibits_intake import euro_ledger_table, intake_blocks, intake_tables
 from impact.report.manifest import is_current, provenance, sha256, write_manifest
+from impact.report.panel_files import write_panel_files
 from impact.report.pdf import write_pdf
 from impact.report.receive import Received, receive
 from impact.report.results import write_results
@@ -48,7 +50,13 @@ class _Content:
     figures: dict[str, Figure]
 
 
-def build(study: Path, *, out: Path | None = None, if_changed: bool = False) -> Built:
+def build(
+    study: Path,
+    *,
+    out: Path | None = None,
+    if_changed: bool = False,
+    max_memory: str | None = None,
+) -> Built:
     """Run a study and write its outputs.
 
     Parameters
@@ -59,6 +67,8 @@ def build(study: Path, *, out: Path | None = None, if_changed: bool = False) -> 
         Output folder; the study's own folder where missing.
     if_changed : bool
         Leave the outputs alone when inputs, code, versions and outputs are those of the manifest.
+    max_memory : str, optional
+        What the engine may hold in memory, such as "2GB", instead of the study's own.
 
     Returns
     -------
@@ -69,7 +79,7 @@ def build(study: Path, *, out: Path | None = None, if_changed: bool = False) -> 
     ImpactError
         From any stage. Outputs appear under their names only when all of them are whole.
     """
-    received = receive(study)
+    received = receive(study, max_memory=max_memory)
     folder = out if out is not None else study.parent
     made_from = provenance(study, received.inputs, received.study.study.seed)
     if if_changed and is_current(folder, made_from):
@@ -105,9 +115,18 @@ def _content(received: Received) -> _Content:
     parts = []
     if received.panel is not None:
         parts.append(_firms_content(received))
+    elif received.intake is not None:
+        parts.append(_intake_content(received))
     if received.claims is not None:
         parts.append(_claims_content(received))
     return parts[0] if len(parts) == 1 else _joined(*parts)
+
+
+def _intake_content(received: Received) -> _Content:
+    from impact.report.exhibits_intake import intake_content
+
+    document, tables = intake_content(received)
+    return _Content(document, pd.DataFrame(), tables, list(received.ledgers), {})
 
 
 def _claims_content(received: Received) -> _Content:
@@ -143,6 +162,8 @@ def _firms_content(received: Received) -> _Content:
             ignore_index=True,
         ),
     }
+    if received.intake is not None:
+        tables |= intake_tables(received.intake)
     if analysis.value is not None:
         tables["value"] = analysis.value.tidy()
     love = balance_by_cohort(analysis)
@@ -203,7 +224,7 @@ def _move(stage: Path, folder: Path, names: list[str]) -> None:
 
 def _write_panel(received: Received, study: Path, out: Path | None) -> None:
     """Write the firm-years that were analysed below `data_processed/`; they name firms and stay there."""
-    if received.panel is None:
+    if received.panel is None and received.intake is None:
         return
     if out is not None:
         root = out
@@ -212,22 +233,27 @@ def _write_panel(received: Received, study: Path, out: Path | None) -> None:
         root = study.resolve().parent.parent.parent if inside else study.resolve().parent
     folder = root / "data_processed" / received.study.study.name
     folder.mkdir(parents=True, exist_ok=True)
-    panel = received.panel
     with _staging(folder) as stage:
-        rows = panel.data.sort_values([panel.unit, panel.time])
-        rows.to_csv(stage / "panel.csv", index=False, lineterminator="\n")
-        _move(stage, folder, ["panel.csv"])
+        _move(stage, folder, write_panel_files(received, stage))
 
 
 def describe(received: Received) -> str:
-    """What `impact check` prints of a study without faults."""
-    lines = [f"{received.path}: no fault found."]
-    for ledger in received.ledgers:
-        firms = f", {ledger.units_in:,} firms" if ledger.units_in is not None else ""
-        lines.append(f"  {ledger.table}: {ledger.rows_in:,} rows{firms}")
+    """What `impact check` prints of what it understood: ledger, linkage, observability, notices, panel."""
+    parts = []
+    if received.intake is not None:
+        if received.ledgers:
+            parts.append(as_text(euro_ledger_table(received.ledgers)))
+        parts += [as_text(b) for b in intake_blocks(received.intake) if isinstance(b, Table)]
+    lines = [] if received.intake is not None else [_ledger_line(x) for x in received.ledgers]
+    lines += [f"  note: {notice}" for notice in received.notices]
     if received.panel is not None:
         lines.append(f"  {received.panel.summary()}")
-    return "\n".join(lines)
+    return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
+
+
+def _ledger_line(ledger: Ledger) -> str:
+    firms = f", {ledger.units_in:,} firms" if ledger.units_in is not None else ""
+    return f"  {ledger.table}: {ledger.rows_in:,} rows{firms}"
 
 
 def verify(folder: Path) -> str:

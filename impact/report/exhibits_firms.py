@@ -22,7 +22,7 @@ def firms_document(received: Received, analysis: Analysis) -> Document:
         headlines=headlines(received, analysis, level),
         sections=(
             Section("What was asked, and of whom", tuple(sample_blocks(received, analysis))),
-            Section("Compared to whom", tuple(comparison_blocks(analysis))),
+            Section("Compared to whom", tuple(comparison_blocks(received, analysis))),
             Section("By how much", tuple(effect_blocks(received, analysis, level))),
             Section("How long, and can it be believed", tuple(durability_blocks(analysis, level))),
             *value_sections(received, analysis, level),

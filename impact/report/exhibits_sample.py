@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -28,6 +29,7 @@ from impact.report.cells import (
     listed,
     optional,
 )
+from impact.report.exhibits_intake import euro_ledger_table, intake_blocks
 from impact.report.receive import Received
 
 
@@ -56,8 +58,15 @@ def sample_blocks(received: Received, analysis: Analysis) -> list[Block]:
             p=Number(before, "years observed before the first cohort joined"),
         )
     )
-    blocks += [_firms_table(analysis), _ledger_table(received, analysis)]
-    return blocks
+    blocks.append(_firms_table(analysis))
+    if received.intake is None:
+        return [*blocks, _ledger_table(list(received.ledgers), analysis)]
+    return [
+        *blocks,
+        euro_ledger_table(received.ledgers),
+        *intake_blocks(received.intake),
+        replace(_ledger_table([], analysis), key="T1e", title="From the panel to each estimate"),
+    ]
 
 
 def _firms_table(analysis: Analysis) -> Table:
@@ -102,9 +111,9 @@ def _paired_units(analysis: Analysis) -> set[object]:
     return set(pairs["treated"]) | set(pairs["control"])
 
 
-def _ledger_table(received: Received, analysis: Analysis) -> Table:
+def _ledger_table(received: list[Ledger], analysis: Analysis) -> Table:
     rows: list[Row] = []
-    for ledger in [*received.ledgers, *analysis.ledgers()]:
+    for ledger in [*received, *analysis.ledgers()]:
         rows += _ledger_rows(ledger)
     return Table(
         "T1b",
@@ -153,8 +162,9 @@ def _ledger_rows(ledger: Ledger) -> list[Row]:
     return rows
 
 
-def comparison_blocks(analysis: Analysis) -> list[Block]:
+def comparison_blocks(received: Received, analysis: Analysis) -> list[Block]:
     """Who is compared to whom, and how alike they are."""
+    ledger = "T1b" if received.intake is None else "T1e"
     matched = analysis.match
     s = matched.settings
     panel = analysis.panel
@@ -176,7 +186,7 @@ def comparison_blocks(analysis: Analysis) -> list[Block]:
     text = (
         f"Each participant is paired with {partners} that never took part, on {on} in the year before "
         f"joining{exact}: {near}, each comparison firm used once over all cohorts. {{t}} of {{all}} "
-        "participants found a partner, in {p} pairs; table T1b says why the others did not. Outcomes "
+        f"participants found a partner, in {{p}} pairs; table {ledger} says why the others did not. Outcomes "
         "after joining play no part in the pairing."
     )
     return [prose(text, **numbers), _balance_table(analysis), *_imbalance(analysis), _love_figure()]

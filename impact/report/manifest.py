@@ -13,11 +13,14 @@ from impact.core.ledger import Ledger, tidy_ledgers
 from impact.report.results import records
 
 _LIBRARIES = (
+    "duckdb",
     "formulaic",
     "linearmodels",
     "matplotlib",
     "numpy",
+    "openpyxl",
     "pandas",
+    "pyarrow",
     "pydantic",
     "scipy",
     "seaborn",

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from impact.core.errors import DataError, Fault, StudyError
+from impact.core.errors import DataError, Fault, ImpactError, StudyError
 from impact.core.ledger import Ledger
+from impact.core.notice import Notice
 from impact.core.panel import Panel, panel
 from impact.outcomes.transform import lag, log
 from impact.read.claims import read_budget, read_claims
 from impact.read.delimited import TextTable, packaged_file, read_delimited
+from impact.report.intake import Intake, take_in
 from impact.report.manifest import sha256
-from impact.report.study import DataSection, FileSection, Study, read_study
+from impact.report.study import DataSection, Study, read_study, used_columns
 from impact.validate.firm_years import FirmYearContract, check_firm_years
 
 
@@ -30,10 +32,15 @@ class Received:
         The study file.
     panel : Panel or None
     claims, budget : DataFrame or None
+        Published claims, and the amounts that were published with them.
     inputs : dict of str to str
         Name of each input file -> hash of its bytes.
     ledgers : tuple of Ledger
         One per table that came in.
+    intake : Intake or None
+        What the deliveries became, where the study has them.
+    notices : tuple of Notice
+        What was accepted or repaired.
     """
 
     study: Study
@@ -43,15 +50,19 @@ class Received:
     budget: pd.DataFrame | None
     inputs: dict[str, str]
     ledgers: tuple[Ledger, ...]
+    intake: Intake | None = None
+    notices: tuple[Notice, ...] = ()
 
 
-def receive(path: Path) -> Received:
+def receive(path: Path, *, max_memory: str | None = None) -> Received:
     """Read a study and its files.
 
     Parameters
     ----------
     path : Path
         study.toml.
+    max_memory : str, optional
+        What the engine may hold in memory, such as "2GB", instead of the study's own.
 
     Returns
     -------
@@ -64,29 +75,74 @@ def receive(path: Path) -> Received:
     DataError
         If only the data have faults.
     """
+    received, refusal = inspect(path, max_memory=max_memory)
+    if refusal is not None:
+        raise refusal
+    assert received is not None
+    return received
+
+
+def inspect(
+    path: Path, *, max_memory: str | None = None
+) -> tuple[Received | None, ImpactError | None]:
+    """Read a study and its files, and give what was understood beside the refusal, if there is one.
+
+    Returns
+    -------
+    Received or None
+        As far as it could be read; None where study.toml itself cannot be understood.
+    ImpactError or None
+        What `receive` would raise.
+    """
     study, study_faults = read_study(path)
-    data_faults: list[Fault] = []
-    made: Panel | None = None
-    claims = budget = None
+    if study is None:
+        return None, _refusal(path, study_faults, [])
+    faults: list[Fault] = []
     inputs: dict[str, str] = {}
     ledgers: list[Ledger] = []
-    if study is not None:
+    intake = None
+    if study.has_deliveries and not study_faults:
+        intake = take_in(study, path.parent, columns=used_columns(study), max_memory=max_memory)
+        faults += intake.faults
+        inputs.update(intake.inputs)
+        ledgers += intake.ledgers
+        made, found = _delivered(study, intake)
+    else:
         made, found = _firms(study, path.parent, inputs, ledgers, usable=not study_faults)
-        data_faults += found
-        claims, found = _file(study.claims, path.parent, read_claims, inputs)
-        data_faults += found
-        budget, found = _file(study.budget, path.parent, read_budget, inputs)
-        data_faults += found
-    faults = [*study_faults, *data_faults]
-    if faults:
-        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
-        message = f"{path}: {count} found; nothing was estimated and nothing was written."
-        raise StudyError(message, faults) if study_faults else DataError(message, faults)
-    assert study is not None
-    for name, table in (("claims", claims), ("budget", budget)):
+    faults += found
+    named = (None, None) if study.claims is None else (study.claims.file, study.claims.budget)
+    claims, found = _file(named[0], path.parent, read_claims, inputs)
+    faults += found
+    budget, found = _file(named[1], path.parent, read_budget, inputs)
+    faults += found
+    for name, table in (("claims", claims), ("published amounts", budget)):
         if table is not None:
             ledgers.append(Ledger.opened(name, len(table)))
-    return Received(study, path, made, claims, budget, inputs, tuple(ledgers))
+    notices = tuple(intake.notices) if intake is not None else ()
+    received = Received(study, path, made, claims, budget, inputs, tuple(ledgers), intake, notices)
+    refused = [*study_faults, *faults]
+    return received, _refusal(path, study_faults, faults) if refused else None
+
+
+def _refusal(path: Path, study_faults: list[Fault], data_faults: list[Fault]) -> ImpactError:
+    faults = [*study_faults, *data_faults]
+    count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
+    message = f"{path}: {count} found; nothing was estimated and nothing was written."
+    return StudyError(message, faults) if study_faults else DataError(message, faults)
+
+
+def _delivered(study: Study, intake: Intake) -> tuple[Panel | None, list[Fault]]:
+    """The panel of a study whose firms come as deliveries; None where no effect is asked for."""
+    if intake.frame is None or not study.evaluates:
+        return None, []
+    frame, faults = _derived(intake.frame, study, "the panel")
+    if faults:
+        return None, faults
+    try:
+        made = _panel(frame, study)
+    except DataError as error:
+        return None, [replace(f, file="the panel") for f in error.faults]
+    return made, _participation_faults(made, study, "the roster")
 
 
 def _firms(
@@ -129,7 +185,7 @@ def _firms(
 
 def _participation_faults(made: Panel, study: Study, file: str) -> list[Fault]:
     """What no comparison can answer, found before anything is computed."""
-    roles = study.panel
+    roles = study.roles
     assert roles is not None
     column = roles.treatment or roles.cohort
     cohorts = made.unit_cohort()
@@ -165,7 +221,8 @@ def _table(data: DataSection, folder: Path) -> TextTable:
 
 def _derived(frame: pd.DataFrame, study: Study, file: str) -> tuple[pd.DataFrame, list[Fault]]:
     """Add the columns of `[derive]`, each from declared or earlier derived ones."""
-    assert study.panel is not None
+    roles = study.roles
+    assert roles is not None
     faults: list[Fault] = []
     for name, rule in study.derive.items():
         if rule.source not in frame:
@@ -178,7 +235,7 @@ def _derived(frame: pd.DataFrame, study: Study, file: str) -> tuple[pd.DataFrame
             if rule.log is not None:
                 made = log(source)
             else:
-                made = lag(source, frame[study.panel.unit], frame[study.panel.time],
+                made = lag(source, frame[roles.unit], frame[roles.time],
                            before_first=rule.before_first)  # fmt: skip
         except DataError as error:
             faults += [replace(f, file=file) for f in error.faults]
@@ -188,7 +245,7 @@ def _derived(frame: pd.DataFrame, study: Study, file: str) -> tuple[pd.DataFrame
 
 
 def _panel(frame: pd.DataFrame, study: Study) -> Panel:
-    roles = study.panel
+    roles = study.roles
     assert roles is not None
     words = {**study.labels, **{o.name: o.label for o in study.outcome}}
     return panel(frame, unit=roles.unit, time=roles.time, cohort=roles.cohort,
@@ -196,20 +253,18 @@ def _panel(frame: pd.DataFrame, study: Study) -> Panel:
 
 
 def _file(
-    section: FileSection | None,
+    file: str | None,
     folder: Path,
     read: Callable[[Path], pd.DataFrame],
     inputs: dict[str, str],
 ) -> tuple[pd.DataFrame | None, list[Fault]]:
-    if section is None:
+    if not file:
         return None, []
-    path = folder / section.file
+    path = folder / file
     try:
         table = read(path)
     except DataError as error:
-        return None, [replace(f, file=f.file or section.file) for f in error.faults]
+        return None, [replace(f, file=f.file or file) for f in error.faults]
     # The manifest names no place of this machine.
-    inputs[Path(section.file).name if Path(section.file).is_absolute() else section.file] = sha256(
-        path
-    )
+    inputs[Path(file).name if Path(file).is_absolute() else file] = sha256(path)
     return table, []

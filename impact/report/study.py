@@ -9,15 +9,23 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from impact.core.errors import Fault, StudyError
+from impact.outcomes.firm_panel import PanelSources, panel_columns
+from impact.report.study_files import (
+    BudgetSection,
+    CustomsSection,
+    IdentifierSection,
+    LinkageSection,
+    MoneySection,
+    RegisterSection,
+    RosterSection,
+)
+from impact.report.study_files import Section as _Section
 
-
-class _Section(BaseModel):
-    """A table of study.toml: an unknown key is a fault, and a read study does not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+MEMORY = r"^\s*\d+(\.\d+)?\s*([KMGT]i?B)\s*$"
+"""A size of memory, such as 500MB or 2GB."""
 
 
 class StudySection(_Section):
@@ -30,6 +38,8 @@ class StudySection(_Section):
     question: str = ""
     first_year: int | None = None
     last_year: int | None = None
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    max_memory: str | None = Field(default=None, pattern=MEMORY)
     seed: int = Field(default=20160516, ge=0)
     conf_level: float = Field(default=0.95, gt=0.5, lt=1.0)
 
@@ -126,31 +136,83 @@ class CostSection(_Section):
     note: str = ""
 
 
-class FileSection(_Section):
-    """`[claims]` and `[budget]`: a file to audit."""
+class ClaimsSection(_Section):
+    """`[claims]`: published claims to audit, and the amounts that were published with them."""
 
     file: str
+    budget: str | None = None
 
 
 class Study(_Section):
     """A whole study.toml.
 
-    A study has firms (`data`, `panel`, `outcome`, ...), or claims (`claims`, `budget`), or both.
+    A study has firms (one firm-year file under `data`, or the files that every evaluation has: `customs`, `roster`,
+    `register`, `budget`), or published `claims`, or both.
     """
 
     study: StudySection
     data: DataSection | None = None
     panel: PanelSection | None = None
-    derive: dict[str, Derivation] = {}
-    labels: dict[str, str] = {}
+    derive: dict[str, Derivation] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
     match: MatchSection | None = None
     outcome: tuple[OutcomeSection, ...] = ()
     regress: RegressSection | None = None
     group_time: GroupTimeSection | None = None
     value: ValueSection | None = None
     cost: tuple[CostSection, ...] = ()
-    claims: FileSection | None = None
-    budget: FileSection | None = None
+    claims: ClaimsSection | None = None
+    customs: CustomsSection | None = None
+    roster: RosterSection | None = None
+    register_: RegisterSection | None = Field(default=None, alias="register")
+    budget: BudgetSection | None = None
+    money: MoneySection = MoneySection()
+    identifiers: IdentifierSection = IdentifierSection()
+    linkage: LinkageSection = LinkageSection()
+
+    @property
+    def has_deliveries(self) -> bool:
+        """Whether the study's firms come as deliveries: customs, register or roster."""
+        return any(s is not None for s in (self.customs, self.register_, self.roster))
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether an effect is asked for."""
+        return self.data is not None or bool(
+            self.outcome or self.regress or self.match or self.group_time or self.value
+        )
+
+    @property
+    def roles(self) -> PanelSection | None:
+        """Roles of the columns; those of deliveries are known."""
+        if self.panel is not None or not self.has_deliveries:
+            return self.panel
+        return PanelSection(
+            unit="firm_id", time="year", cohort="joined" if self.roster is not None else None
+        )
+
+    @property
+    def amounts_in(self) -> str:
+        """Ending of the names of amounts: `eur`, or `eur_2015`."""
+        year = self.money.base_year
+        return "eur" if year is None else f"eur_{year}"
+
+    def sources(self) -> PanelSources:
+        """What the panel of a study with deliveries is made from."""
+        first, last = self.study.first_year, self.study.last_year
+        assert first is not None and last is not None
+        customs, register = self.customs, self.register_
+        return PanelSources(
+            first_year=first,
+            last_year=last,
+            customs=customs is not None,
+            register=register is not None,
+            roster=self.roster is not None,
+            absent="unobserved" if register is None else register.absent,
+            active_needs="staff_or_sales" if register is None else register.active_needs,
+            minimum_cents=0 if customs is None else round(customs.minimum_value_eur * 100),
+            suffix=self.amounts_in,
+        )
 
 
 def read_study(path: Path) -> tuple[Study | None, list[Fault]]:
@@ -202,7 +264,11 @@ def _text_faults(raw: Any, text: str, name: str, loc: tuple[int | str, ...] = ()
         return [f for k, v in raw.items() for f in _text_faults(v, text, name, (*loc, k))]
     if isinstance(raw, (list, tuple)):
         return [f for i, v in enumerate(raw) for f in _text_faults(v, text, name, (*loc, i))]
-    if not isinstance(raw, str) or not (set(raw) & set("{}") or any(ord(c) < 32 for c in raw)):
+    if (
+        not isinstance(raw, str)
+        or loc[-1:] == ("delimiter",)
+        or not (set(raw) & set("{}") or any(ord(c) < 32 for c in raw))
+    ):
         return []
     return [Fault("curly braces and control characters cannot be printed", "write it without them",
                   file=name, row=line_of(text, loc), column=".".join(map(str, loc)), value=raw)]  # fmt: skip
@@ -252,19 +318,33 @@ def _fault(problem: Any, text: str, name: str) -> Fault:
                      value=problem["input"])  # fmt: skip
     if kind == "missing":
         return Fault("this key is missing", "add it", file=name, row=row, column=key)
+    expected = _FORMS.get(problem.get("ctx", {}).get("pattern", ""))
+    if expected is not None:
+        return Fault(f"expected {expected}", "correct the value", file=name, row=row, column=key,
+                     value=problem["input"])  # fmt: skip
     return Fault(problem["msg"][0].lower() + problem["msg"][1:], "correct the value", file=name,
                  row=row, column=key, value=problem["input"])  # fmt: skip
+
+
+_FORMS = {
+    MEMORY: 'a size of memory, such as "500MB" or "2GB"',
+    r"^[A-Z]{3}$": 'the three capital letters of a currency, such as "USD"',
+    r"^[A-Z]{2}$": 'the two capital letters of a country, such as "CO"',
+    r"^[a-z][a-z0-9_]*$": "small letters, digits and underscores, a letter first",
+}
+"""Patterns of values -> what a person is told."""
 
 
 def _known_keys(loc: Sequence[int | str]) -> list[str]:
     model: type[BaseModel] = Study
     for part in loc:
-        if isinstance(part, int) or part not in model.model_fields:
+        names = {f.alias or name: f for name, f in model.model_fields.items()}
+        if isinstance(part, int) or part not in names:
             continue
-        found = list(_models(model.model_fields[part].annotation))
+        found = list(_models(names[part].annotation))
         if found:
             model = found[0]
-    return list(model.model_fields)
+    return [f.alias or name for name, f in model.model_fields.items()]
 
 
 def _models(annotation: Any) -> Iterable[type[BaseModel]]:
@@ -320,13 +400,62 @@ def _cross_faults(study: Study, text: str, name: str) -> list[Fault]:
         faults.append(Fault(problem, remedy, file=name, row=line_of(text, loc), column=key,
                             value=value))  # fmt: skip
 
-    if study.data is None and study.claims is None:
-        add(("study",), "the study has neither [data] nor [claims]", "add one of them")
-    if study.data is not None:
+    if study.data is None and study.claims is None and not study.has_deliveries:
+        add(("study",), "the study has neither [data] nor [claims], and no deliveries",
+            "add [data], or [customs], [register] and [roster], or [claims]")  # fmt: skip
+    if study.data is not None or study.has_deliveries:
+        _period_faults(study, add)
+        _file_faults(study, add)
+    if study.data is not None and not study.has_deliveries:
         _data_faults(study, add)
+    if study.evaluates and not faults:
+        _section_faults(study, add)
         _name_faults(study, add)
         _match_faults(study, add)
     return faults
+
+
+def _period_faults(study: Study, add: Any) -> None:
+    if study.study.first_year is None or study.study.last_year is None:
+        add(
+            ("study",), "a study of firms needs the declared period", "add first_year and last_year"
+        )
+    elif study.study.first_year > study.study.last_year:
+        add(("study", "last_year"), "the period ends before it begins", "exchange the years",
+            study.study.last_year)  # fmt: skip
+
+
+def _file_faults(study: Study, add: Any) -> None:
+    """Sections on deliveries that do not go together."""
+    if study.data is not None and study.has_deliveries:
+        add(("data",), "[data] is a firm-year file, and the deliveries make one",
+            "keep [data], or [customs], [register] and [roster]")  # fmt: skip
+    if study.budget is not None and not study.has_deliveries and study.claims is not None:
+        add(("budget",), "[budget] is the programme's own budget",
+            'amounts that were published with claims are named under [claims]: budget = "budget.csv"')  # fmt: skip
+    if study.roster is not None and study.customs is None and study.register_ is None:
+        add(
+            ("roster",), "a roster alone has nothing to be linked to", "add [register] or [customs]"
+        )
+    roster = study.roster
+    if (
+        roster is not None
+        and None not in (roster.starts, roster.ends)
+        and roster.starts > roster.ends
+    ):  # type: ignore[operator]
+        add(
+            ("roster", "ends"),
+            "the programme ends before it starts",
+            "exchange the years",
+            roster.ends,
+        )
+    money = study.money
+    if money.base_year is not None and money.deflators is None:
+        add(("money", "base_year"), "constant euros need price levels",
+            "add deflators, or leave base_year out", money.base_year)  # fmt: skip
+    if study.linkage.accept_below is not None and not study.linkage.reason.strip():
+        add(("linkage", "accept_below"), "a low linkage is accepted without a reason",
+            "say why under [linkage]: reason", study.linkage.accept_below)  # fmt: skip
 
 
 def _data_faults(study: Study, add: Any) -> None:
@@ -340,37 +469,51 @@ def _data_faults(study: Study, add: Any) -> None:
         )
     elif (study.panel.treatment is None) == (study.panel.cohort is None):
         add(("panel",), "give either treatment or cohort", "keep one of the keys")
-    if study.study.first_year is None or study.study.last_year is None:
-        add(("study",), "[data] needs the declared period", "add first_year and last_year")
-    elif study.study.first_year > study.study.last_year:
-        add(("study", "last_year"), "the period ends before it begins", "exchange the years",
-            study.study.last_year)  # fmt: skip
+
+
+def _section_faults(study: Study, add: Any) -> None:
+    """What an evaluation cannot do without."""
+    at = ("data",) if study.data is not None else ("study",)
+    if study.data is None and study.roster is None:
+        add(at, "an evaluation needs to know who took part", "add [roster]")
     for section, present in (("outcome", study.outcome), ("regress", study.regress),
                              ("match", study.match), ("group_time", study.group_time)):  # fmt: skip
         if not present:
-            add(("data",), f"an evaluation needs [{section}]", f"add [{section}]")
+            add(at, f"an evaluation needs [{section}]", f"add [{section}]")
     if study.value is not None and not study.cost:
         add(("value",), "[value] needs a cost", "add a [[cost]]")
     if len({c.currency for c in study.cost}) > 1:
         add(("cost",), "the costs are in several currencies", "give all in one currency")
 
 
+_WORDS = ("firm_id", "state", "sector", "region", "country", "size_class")
+
+
 def _text_columns(study: Study) -> set[str]:
-    assert study.data is not None
+    if study.data is None:
+        return set(_WORDS)
     return {*study.data.text, *([study.panel.unit] if study.panel else [])}
+
+
+def declared_columns(study: Study) -> list[str]:
+    """Columns that the firm-year file, or the panel made of deliveries, has."""
+    return list(study.data.columns) if study.data is not None else panel_columns(study.sources())
 
 
 def _name_faults(study: Study, add: Any) -> None:
     """Every name that is used must be a declared or derived column."""
-    assert study.data is not None
-    known = [*study.data.columns, *study.derive]
+    declared = declared_columns(study)
+    known = [*declared, *study.derive]
 
     def need(loc: Sequence[int | str], used: Iterable[str | None]) -> None:
         for one in used:
             if one is None or one in known:
                 continue
             near = difflib.get_close_matches(one, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else "declare it under [data.columns]"
+            where = f"the panel has: {', '.join(declared)}"
+            if study.data is not None:
+                where = "declare it under [data.columns]"
+            hint = f"did you mean '{near[0]}'?" if near else where
             add(loc, "no column of this name is declared or derived", hint, one)
 
     for made, rule in study.derive.items():
@@ -381,9 +524,10 @@ def _name_faults(study: Study, add: Any) -> None:
         if rule.source in _text_columns(study):
             add(("derive", made), "a text column has no logarithm and no lag", "name a number column",
                 rule.source)  # fmt: skip
-        if made in study.data.columns:
+        if made in declared:
             add(("derive", made), "a column of this name is declared already", "rename one", made)
-    need(("data", "text"), study.data.text)
+    if study.data is not None:
+        need(("data", "text"), study.data.text)
     if study.panel is not None:
         p = study.panel
         for key, value in (("time", p.time), ("treatment", p.treatment), ("cohort", p.cohort)):
@@ -417,9 +561,9 @@ _DISTANCES = ("logit", "linear_logit", "probit", "mahalanobis")
 
 def _match_faults(study: Study, add: Any) -> None:
     m = study.match
-    if m is None or study.data is None:
+    if m is None:
         return
-    columns = [*study.data.columns, *study.derive]
+    columns = [*declared_columns(study), *study.derive]
     if m.distance not in (*_DISTANCES, *columns):
         choices = ", ".join(_DISTANCES)
         add(("match", "distance"), "there is no such distance",
@@ -436,3 +580,21 @@ def _refuse_log(study: Study, add: Any) -> None:
     if rule is not None and rule.log is not None:
         add(("value", "outcome"), "a logarithm cannot be added over firms",
             f"name the level it was made from, '{rule.log}'", study.value.outcome)  # fmt: skip
+
+
+def used_columns(study: Study) -> list[str]:
+    """Every column that the study names, declared or derived."""
+    roles = study.roles
+    named: list[str | None] = []
+    if roles is not None:
+        named += [roles.unit, roles.time, roles.treatment, roles.cohort]
+    named += [rule.source for rule in study.derive.values()]
+    for outcome in study.outcome:
+        named += [outcome.name, *outcome.controls]
+    if study.match is not None:
+        named += [*study.match.on, *study.match.exact, study.match.distance]
+    if study.regress is not None:
+        named += [*study.regress.terms, *study.regress.fixed_effects, study.regress.cluster]
+    if study.value is not None:
+        named.append(study.value.outcome)
+    return [name for name in dict.fromkeys(named) if name]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 KNOWN = [
@@ -151,7 +152,8 @@ def test_a_second_run_gives_the_same_bytes(michigan: Any, tmp_path: Path) -> Non
     second = {p.relative_to(tmp_path): p.read_bytes() for p in files(tmp_path)}
     assert set(map(str, first)) == {
         "appendix.pdf", "results.json", "tables.xlsx", "manifest.json", "figures/balance.svg",
-        "figures/event_study.svg", "data_processed/michigan/panel.csv",
+        "figures/event_study.svg", "data_processed/michigan/panel.parquet",
+        "data_processed/michigan/dictionary.csv",
     }  # fmt: skip
     assert first == second
 
@@ -177,8 +179,8 @@ def test_another_row_order_gives_the_same_results(
 
 
 def test_no_firm_leaves_the_folder_of_working_data(michigan: Any) -> None:
-    panel = (michigan.folder / "data_processed" / "michigan" / "panel.csv").read_text("utf-8")
-    firms = {line.split(",")[0] for line in panel.splitlines()[1:]}
+    panel = pd.read_parquet(michigan.folder / "data_processed" / "michigan" / "panel.parquet")
+    firms = set(panel["firm_id"])
     assert len(firms) == 157
     for path in (michigan.folder / "results.json", michigan.folder / "manifest.json"):
         text = path.read_text("utf-8")
