@@ -34,6 +34,7 @@ max_memory = "1GB"
 files = ["shipments.parquet"]
 [money]
 rates = "rates.csv"
+quoted = "currency_per_euro"
 """
 
 

@@ -28,7 +28,8 @@ ROOMS = [
 ANYWHERE = {"numpy", "pandas", "scipy"}
 EDGES = {"engines", "display", "read", "report"}
 FILES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = {"matplotlib", "seaborn", "statsmodels", "linearmodels", "typst", "xlsxwriter", "formulaic"}
+HEAVY = {"matplotlib", "seaborn", "statsmodels", "linearmodels", "typst", "xlsxwriter", "formulaic",
+         "duckdb", "pyspark", "pyarrow", "openpyxl", "stdnum"}  # fmt: skip
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,8 @@ class DuckConnection:
         self._max_memory = max_memory
         limit, count = memory_bytes(max_memory), thread_count(threads)
         self.folder = Path(tempfile.mkdtemp(prefix="impact-"))
+        # Runs at close, or when Python ends without it.
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         settings: dict[str, str | int | bool] = {
             "temp_directory": str(self.folder),
             "home_directory": str(self.folder),
@@ -83,7 +86,7 @@ class DuckConnection:
             for macro in _MACROS:
                 self._duck.execute(f"CREATE TEMP MACRO {macro}")
         except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._remove_folder()
             raise
 
     def run(self, sql: str, label: str) -> duckdb.DuckDBPyConnection:
@@ -157,7 +160,7 @@ class DuckConnection:
     def close(self) -> None:
         """Forget everything and remove the scratch folder."""
         self._duck.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._remove_folder()
 
 
 def quoted(name: str) -> str:

@@ -176,13 +176,17 @@ class _Grammar:
         """Refuse spaces beside quotes, unless they stand within a quoted cell."""
         if self._line is None or not (b" " + self._quote in block or self._quote + b" " in block):
             return
+        looked = 0  # up to here; what lies before is not searched again
         for found in self._beside.finditer(block):
             place = found.start() + (found.group()[:1] in b"\r\n")
-            start = max(block.rfind(b"\n", 0, place), block.rfind(b"\r", 0, place)) + 1
+            if place < looked:
+                continue
+            start = max(block.rfind(sign, looked, place) for sign in (b"\n", b"\r"))
             end = _LINE_ENDS.search(block, place)
-            line = block[start : end.start() if end else len(block)]
+            line = block[max(start + 1, looked) : end.start() if end else len(block)]
             if not self._line.fullmatch(line):
                 raise NotPlain("a space beside a quote")
+            looked = end.end() if end else len(block)
 
 
 def _blocks(path: Path, compression: str) -> Iterator[bytes]:

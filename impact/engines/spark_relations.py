@@ -13,8 +13,9 @@ import pandas as pd
 
 from impact.core.errors import StudyError
 from impact.display.progress import progress
+from impact.engines.duckdb_connection import quoted
 from impact.engines.duckdb_relations import DuckRelations
-from impact.engines.parquet_columns import columns_sql, look_into, refuse_damaged
+from impact.engines.parquet_columns import Alike, columns_sql, look_into, refuse_damaged, source
 from impact.engines.spark_session import open_session
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _CLASS = re.compile(r"\[[^\]]*\]")
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*")
+_UNKNOWN = {"TIMESTAMP_NS": "TIMESTAMP", "UBIGINT": "BIGINT", '"NULL"': "VARCHAR"}
 _EXHAUSTED = re.compile("OutOfMemoryError|No space left on device|Disk quota", re.IGNORECASE)
 
 
@@ -69,8 +71,8 @@ class SparkRelations:
             views: list[str] = []
             for group in groups:
                 views.append(f"{name}_files_{len(views)}")
-                links = [self._linked(path, folder) for path in group.paths]
-                self._read(links).createOrReplaceTempView(views[-1])
+                files = self._legible(group, folder)
+                self._read(files).createOrReplaceTempView(views[-1])
             queries = [
                 f'SELECT {columns_sql({c: g.types[c] for c in kinds}, "STRING")} FROM "{view}"'
                 for g, view in zip(groups, views, strict=True)
@@ -144,9 +146,10 @@ class SparkRelations:
         return self._session.spark.read.parquet(*(f"file://{path}" for path in paths))
 
     def _compute(self, sql: str, path: Path, label: str) -> None:
+        query = self._query(sql)
         try:
             with progress(label, self._fraction):
-                self._query(sql).write.parquet(f"file://{path}")
+                query.write.parquet(f"file://{path}")
         except Exception as error:
             if _EXHAUSTED.search(str(error)):
                 raise StudyError(
@@ -171,12 +174,26 @@ class SparkRelations:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def _linked(self, path: Path, folder: Path) -> Path:
-        """Another name for a received file: Spark takes `[1]` for a pattern, and `_x` for a file to hide."""
+    def _legible(self, group: Alike, folder: Path) -> list[Path]:
+        """Received files under names that Spark does not take for a pattern (`[1]`) or for hidden (`_x`).
+
+        Files with types that Spark does not know are written again.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        link = folder / f"file{len(list(folder.iterdir())):06d}.parquet"
-        link.symlink_to(path.absolute())
-        return link
+        first = len(list(folder.iterdir()))
+        if not _UNKNOWN.keys().isdisjoint(group.types.values()):
+            columns = (
+                f"CAST({quoted(c)} AS {_UNKNOWN.get(t, t)}) AS {quoted(c)}"
+                for c, t in group.types.items()
+            )
+            again = folder / f"file{first:06d}.parquet"
+            query = f"SELECT {', '.join(columns)} FROM {source(group.paths)}"
+            self._files.connection.copy(query, again, "snappy", f"reading {group.paths[0].name}")
+            return [again]
+        links = [folder / f"file{first + i:06d}.parquet" for i in range(len(group.paths))]
+        for link, path in zip(links, group.paths, strict=True):
+            link.symlink_to(path.absolute())
+        return links
 
     def _new_path(self) -> Path:
         self._count += 1

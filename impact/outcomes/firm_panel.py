@@ -15,6 +15,9 @@ import pandas as pd
 from impact.core.errors import ImpactError
 from impact.engines.relations import Relations
 
+ROSTER_WORDS = ("programme", "service", "nucleus", "partner", "consortium")
+"""Words of a firm's first participation."""
+
 STATES = ("active_exporter", "active_nonexporter", "inactive", "unobserved")
 
 
@@ -194,7 +197,10 @@ def _panel(sources: PanelSources) -> str:
         f"CASE WHEN {dead} THEN CAST(0 AS DOUBLE) ELSE r.employees END AS employees",
         *(f"CASE WHEN {dead} THEN CAST(0 AS DOUBLE) "
           f"ELSE CAST(r.{c}_cents AS DOUBLE) / 100 END AS {c}_{eur}" for c in ("sales", "wages")),
-        *(f"r.{c} AS {c}" for c in ("sector", "region", "country", "size_class", "women_led")),
+        *(f"r.{c} AS {c}" for c in ("sector", "region", "size_class")),
+        # A participant that the register says nothing about is known from the roster.
+        *(f"coalesce(r.{c}, p.{c}) AS {c}" if sources.roster else f"r.{c} AS {c}"
+          for c in ("country", "women_led")),
         "l.birth_year AS birth_year",
     ]  # fmt: skip
     joins = (
@@ -207,7 +213,8 @@ def _panel(sources: PanelSources) -> str:
         picked += ["p.joined AS joined", "p.joined_month AS joined_month",
                    "CASE WHEN s.year >= p.joined THEN 1 ELSE 0 END AS after_joining",
                    "p.services AS services",
-                   "p.hours AS programme_hours", f"p.cost_{eur} AS programme_cost_{eur}"]  # fmt: skip
+                   "p.hours AS programme_hours", f"p.cost_{eur} AS programme_cost_{eur}",
+                   *(f"p.{c} AS {c}" for c in ROSTER_WORDS)]  # fmt: skip
         joins += " LEFT JOIN roster_firms p ON p.firm_id = f.firm_id"
     return f"SELECT {', '.join(picked)} {joins}"
 
@@ -215,12 +222,12 @@ def _panel(sources: PanelSources) -> str:
 def panel_columns(sources: PanelSources) -> list[str]:
     """Names of the panel's columns, in order."""
     roster = ["joined", "joined_month", "after_joining", "services", "programme_hours",
-              f"programme_cost_{sources.suffix}"] if sources.roster else []  # fmt: skip
+              f"programme_cost_{sources.suffix}", *ROSTER_WORDS] if sources.roster else []  # fmt: skip
     eur = sources.suffix
     return [
         "firm_id", "year", "state", "exporter", f"exports_{eur}", "destinations", "products", "pairs",
         "shipments", "hhi_products", "hhi_destinations", "hhi_pairs", "first_month", "last_month",
-        "employees", f"sales_{eur}", f"wages_{eur}", "sector", "region", "country", "size_class",
+        "employees", f"sales_{eur}", f"wages_{eur}", "sector", "region", "size_class", "country",
         "women_led", "birth_year", *roster,
     ]  # fmt: skip
 

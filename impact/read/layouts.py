@@ -32,7 +32,7 @@ class Preset:
         Canonical name -> value of all rows.
     declares : mapping of str to str or bool
         Keys of `[customs]` that the layout settles: `date_format, encoding, delimiter, decimal, thousands,
-        restore_leading_zeros`. Keys that change from file to file are left to the study.
+        quoted, restore_leading_zeros`. Keys that change from file to file are left to the study.
     header : tuple of str
         Names in their order, for files that have no header row; empty where files have one.
     dropped : mapping of str to mapping of str to str
@@ -263,6 +263,7 @@ CHILE = Preset(
     required=("firm_id", "date", "product", "destination", "value"),
     constants={"currency": "USD"},
     declares={
+        "quoted": False,
         "date_format": "ddmmyyyy",
         "encoding": "latin-1",
         "delimiter": ";",

@@ -57,9 +57,9 @@ def linkage_table(table: pd.DataFrame) -> Table:
         (Column("", "left"), Column("year", "center"), Column("firms"), Column("matched"),
          Column("unmatched"), Column("share, %"), Column("why", "left", 1.0)),
         tuple(rows),
-        ("A firm that is not matched is unobserved; it is never counted as a firm that does not export, and "
-         "never as one that did not take part. From register to customs, matched firms are those with shipments; "
-         "most firms have none, so no limit applies.",),
+        ("A firm of the roster that is in no other file is unobserved: never counted as one that does not export, and "
+         "never as one that did not take part. From register to customs, matched firms are those with shipments; the "
+         "others are active and do not export. A firm that took part several times counts from its first year.",),
     )  # fmt: skip
 
 

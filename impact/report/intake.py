@@ -12,13 +12,19 @@ from typing import Any
 
 import pandas as pd
 
-from impact.core.errors import Fault
+from impact.core.errors import DataError, Fault
 from impact.core.ledger import Ledger
 from impact.core.notice import Notice
 from impact.engines.duckdb_relations import DuckRelations
 from impact.engines.relations import Relations, open_relations
 from impact.outcomes.export_years import make_export_years
-from impact.outcomes.firm_panel import PanelSources, make_panel, panel_columns, state_counts
+from impact.outcomes.firm_panel import (
+    ROSTER_WORDS,
+    PanelSources,
+    make_panel,
+    panel_columns,
+    state_counts,
+)
 from impact.read.staging import Staged, stage
 from impact.report.intake_rules import (
     Tables,
@@ -92,6 +98,10 @@ class Intake:
         The whole panel, in `scratch`.
     columns : list of str
         Columns of the whole panel.
+    described : DataFrame or None
+        Their types and numbers of missing cells: `column, type, missing`.
+    present : dict of str to tuple of str
+        Table -> columns that its files have.
     states : DataFrame or None
         Firm-years by year and state.
     linkage : Linkage or None
@@ -107,6 +117,8 @@ class Intake:
     frame: pd.DataFrame | None = None
     parquet: Path | None = None
     columns: list[str] = field(default_factory=list)
+    described: pd.DataFrame | None = None
+    present: dict[str, tuple[str, ...]] = field(default_factory=dict)
     states: pd.DataFrame | None = None
     linkage: Linkage | None = None
     coverage: pd.DataFrame | None = None
@@ -166,15 +178,30 @@ def take_in(
         assert isinstance(duck, DuckRelations)
         staged = {t: _stage(t, d, folder, scratch, duck, intake) for t, d in _deliveries(study)}
         if study.study.engine == "duckdb":
-            _understand(study, tables, staged, duck, intake, columns)
+            _attempt(study, tables, staged, duck, intake, columns)
     if study.study.engine != "duckdb":
         with open_relations(study.study.engine, max_memory=memory) as other:
-            _understand(study, tables, staged, other, intake, columns)
+            _attempt(study, tables, staged, other, intake, columns)
     # A rate that two files lack is one fault; a table of rates that cannot be read is not one that was not declared.
     undeclared = None if study.money.rates is None else "money.rates"
     found = dict.fromkeys(intake.faults)
     intake.faults = [f for f in found if f.column != undeclared or f.file != "study.toml"]
     return intake
+
+
+def _attempt(
+    study: Study,
+    tables: Tables,
+    staged: dict[str, Staged],
+    relations: Relations,
+    intake: Intake,
+    columns: list[str],
+) -> None:
+    """Understand the tables; a delivered Parquet whose pages turn out to be damaged is a fault like any other."""
+    try:
+        _understand(study, tables, staged, relations, intake, columns)
+    except DataError as error:
+        intake.faults += error.faults or [Fault(error.message, "deliver the file again")]
 
 
 def _deliveries(study: Study) -> list[tuple[str, Delivery]]:
@@ -226,6 +253,7 @@ def _understand(
         if not files.files or not set(_TABLES[table][1]) <= set(files.present):
             continue  # what cannot be read cannot be understood; its faults are noted
         droppable = getattr(dict(_deliveries(study))[table], "drop_unreadable", ())
+        intake.present[table] = files.present
         readings[table] = open_reading(table, relations, files, numbers=_TABLES[table][2],
                                        droppable=droppable)  # fmt: skip
     budget = readings.get("budget")
@@ -402,12 +430,20 @@ def _assemble(
     make_panel(relations, sources)
     intake.states = state_counts(relations)
     intake.columns = panel_columns(sources)
+    intake.described = _described(relations, intake.columns)
     intake.parquet = intake.scratch.path / "panel.parquet"
     relations.write(
         f"SELECT {', '.join(intake.columns)} FROM panel ORDER BY firm_id, year", intake.parquet
     )
     wanted = [c for c in intake.columns if c in {"firm_id", "year", "state", *columns}]
     intake.frame = relations.frame(f"SELECT {', '.join(wanted)} FROM panel ORDER BY firm_id, year")
+
+
+def _described(relations: Relations, columns: list[str]) -> pd.DataFrame:
+    known = ", ".join(f"count({c}) AS {c}" for c in columns)
+    counts = relations.frame(f"SELECT count(*) AS all_rows, {known} FROM panel").iloc[0]
+    missing = [int(counts["all_rows"]) - int(counts[c]) for c in columns]
+    return pd.DataFrame({"column": columns, "missing": missing})
 
 
 def _sources(study: Study, relations: Relations, reports_exports: bool) -> PanelSources:
@@ -422,11 +458,19 @@ def _put_roster(relations: Relations, roster: Roster, suffix: str) -> None:
     firms = roster.firms
     none = pd.Series(float("nan"), index=firms.index, dtype="float64")
     cost = firms["cost_cents"].astype("Float64") / 100
-    relations.put("roster_firms", pd.DataFrame({
+    words = {
+        c: pd.Series(firms.get(c), index=firms.index).astype("str")
+        for c in (*ROSTER_WORDS, "country")
+    }
+    led = pd.Series(firms.get("women_led"), index=firms.index)
+    columns = {
         "firm_id": firms["firm_id"].astype("str"),
         "joined": firms["joined"].astype("Int64"),
         "joined_month": firms["joined_month"].astype("Int64"),
         "services": firms["services"].astype("int64"),
         "hours": firms.get("hours", none),
         f"cost_{suffix}": cost.astype("float64"),
-    }))  # fmt: skip
+        **words,
+        "women_led": led.astype("boolean"),
+    }
+    relations.put("roster_firms", pd.DataFrame(columns))

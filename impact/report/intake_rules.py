@@ -51,7 +51,7 @@ def read_tables(study: Study, folder: Path) -> Tables:
         if name is None:
             return None
         try:
-            found = read_delimited(folder / name, name=name)
+            found = read_delimited(folder / name, name=name, delimiter=_delimiter(folder / name))
         except DataError as error:
             faults.extend(error.faults)
             return None
@@ -62,7 +62,7 @@ def read_tables(study: Study, folder: Path) -> Tables:
     notices: list[Notice] = []
     rates = deflators = None
     if (found := table(m.rates)) is not None:
-        rates, bad, said = read_rates(found, quoted=m.quoted)
+        rates, bad, said = read_rates(found, quoted=m.quoted or "currency_per_euro")
         faults += bad
         notices += said
     if (found := table(m.deflators)) is not None:
@@ -85,6 +85,17 @@ def read_tables(study: Study, folder: Path) -> Tables:
         tables.families = _families(table(customs.concordance), customs, faults)
         tables.destinations = _codes(table(customs.destination_codes), faults)
     return tables
+
+
+def _delimiter(path: Path) -> str:
+    """What parts the header of a small table: the comma, unless only a semicolon or a tab is there."""
+    try:
+        with path.open("rb") as file:
+            header = file.readline(4096)
+    except OSError:
+        return ","  # the reader says why the file cannot be opened
+    found = [d for d in (b",", b";", b"\t") if d in header]
+    return found[0].decode() if found else ","
 
 
 def _only_area(table: TextTable) -> str | None:
@@ -155,12 +166,17 @@ def customs_columns(
 def table_format(section: Delivery) -> TableFormat:
     """How the files of a table are written; a preset gives what the study leaves open."""
     preset = _preset(section)
-    declares = {} if preset is None else preset.declares
+    declares: Mapping[str, Any] = {} if preset is None else preset.declares
     given = section.model_fields_set
-    encoding = section.encoding if "encoding" in given else declares.get("encoding", "utf-8")
-    delimiter = section.delimiter or declares.get("delimiter")
-    names = () if preset is None else preset.header
-    return TableFormat(section.files, delimiter, encoding, section.header_row, section.sheet, names)  # type: ignore[arg-type]
+    return TableFormat(
+        files=section.files,
+        delimiter=section.delimiter or declares.get("delimiter"),
+        encoding=section.encoding if "encoding" in given else declares.get("encoding", "utf-8"),
+        header_row=section.header_row,
+        sheet=section.sheet,
+        names=() if preset is None else preset.header,
+        quoted=declares.get("quoted", True),
+    )
 
 
 def _preset(section: Delivery) -> Preset | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from impact.outcomes.firm_panel import ROSTER_WORDS
+from impact.report.intake import Intake
 from impact.report.receive import Received
 
 _WORDS = {
@@ -41,6 +43,11 @@ _WORDS = {
     "services": ("services received, over all years", "count"),
     "programme_hours": ("hours of service received, over all years", "hours"),
     "programme_cost": ("cost of the services, over all years", "money"),
+    "programme": ("programme of the first participation", "text"),
+    "service": ("service of the first participation", "text"),
+    "nucleus": ("nucleus of the first participation", "text"),
+    "partner": ("partner of the first participation", "text"),
+    "consortium": ("consortium of the first participation", "text"),
 }
 
 _MISSING = {
@@ -53,6 +60,8 @@ _MISSING = {
     "joined_month": "never took part, or no month in the roster", "services": "never took part",
     "programme_hours": "never took part, or not in the roster",
     "programme_cost": "never took part, or not in the roster",
+    **dict.fromkeys(ROSTER_WORDS, "never took part, or not in the roster"),
+    **dict.fromkeys(("country", "women_led"), "neither in the register for this year nor in the roster"),
 }  # fmt: skip
 _MISSING["after_joining"] = "never"
 _SOURCE = {
@@ -60,7 +69,8 @@ _SOURCE = {
                      "hhi_destinations", "hhi_pairs", "first_month", "last_month"), "customs"),
     **dict.fromkeys(("employees", "sales", "wages", "sector", "region", "country", "size_class",
                      "women_led", "birth_year"), "register"),
-    **dict.fromkeys(("joined", "joined_month", "after_joining", "services", "programme_hours", "programme_cost"), "roster"),
+    **dict.fromkeys(("joined", "joined_month", "after_joining", "services", "programme_hours", "programme_cost", *ROSTER_WORDS), "roster"),
+    **dict.fromkeys(("country", "women_led"), "register, else roster"),
 }  # fmt: skip
 
 
@@ -89,7 +99,10 @@ def write_panel_files(received: Received, folder: Path) -> list[str]:
 
 
 def dictionary(received: Received, columns: list[str]) -> pd.DataFrame:
-    """What each column of the panel is: `column, meaning, unit, source, missing_means`."""
+    """What each column of the panel is: `column, meaning, unit, source, missing_means`.
+
+    The file adds `type`, as it is in Parquet, and `missing_rows`.
+    """
     return pd.DataFrame(
         [_line(received, column) for column in columns],
         columns=["column", "meaning", "unit", "source", "missing_means"],
@@ -102,13 +115,39 @@ def _line(received: Received, column: str) -> tuple[str, str, str, str, str]:
         return _declared_line(received, column)
     name = column.removesuffix(f"_{study.amounts_in}")
     meaning, unit = _WORDS[name]
+    customs = study.customs
+    if name == "exporter" and customs is not None:
+        meaning = (
+            f"1 where exports exceed {customs.minimum_value_eur:,.0f} euros in the year, else 0"
+        )
+    if name == "products" and customs is not None and customs.classification == "hs":
+        meaning = f"products exported, at {customs.product_digits} digits of the Harmonised System"
     if unit == "money":
         unit = received.intake.money
     elif unit == "employment":
         kind = study.register_.employment if study.register_ is not None else None
         unit = {"headcount": "heads", "fte": "full-time equivalents"}.get(kind or "", "persons")
     source = _SOURCE.get(name, "all files")
-    return column, meaning, unit, source, _MISSING.get(name, "not in the register for this year" if source == "register" else "never")  # fmt: skip
+    if customs is None and source == "customs":
+        source = "register"
+    missing = _MISSING.get(
+        name, "not in the register for this year" if source == "register" else "never"
+    )
+    if not _delivered(received.intake, name, source):
+        missing = "not in the files"
+    return column, meaning, unit, source, missing
+
+
+def _delivered(intake: Intake, name: str, source: str) -> bool:
+    """Whether any file has what a column is made from."""
+    made_from = {"programme_hours": "hours", "programme_cost": "cost"}.get(name, name)
+    if name in ("country", "women_led"):
+        return any(made_from in intake.present.get(t, ()) for t in ("register", "roster"))
+    if source == "register" and name == "employees":
+        return any(c.startswith("employees") for c in intake.present.get("register", ()))
+    if source == "register" or name in (*ROSTER_WORDS, "programme_hours", "programme_cost"):
+        return made_from in intake.present.get(source, ()) or name == "exporter"
+    return True
 
 
 def _declared_line(received: Received, column: str) -> tuple[str, str, str, str, str]:

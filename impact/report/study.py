@@ -437,22 +437,19 @@ def _file_faults(study: Study, add: Any) -> None:
         add(
             ("roster",), "a roster alone has nothing to be linked to", "add [register] or [customs]"
         )
-    roster = study.roster
-    if (
-        roster is not None
-        and None not in (roster.starts, roster.ends)
-        and roster.starts > roster.ends
-    ):  # type: ignore[operator]
-        add(
-            ("roster", "ends"),
-            "the programme ends before it starts",
-            "exchange the years",
-            roster.ends,
-        )
+    starts, ends = (
+        (None, None) if study.roster is None else (study.roster.starts, study.roster.ends)
+    )
+    if starts is not None and ends is not None and starts > ends:
+        add(("roster", "ends"), "the programme ends before it starts", "exchange the years", ends)
     money = study.money
     if money.base_year is not None and money.deflators is None:
         add(("money", "base_year"), "constant euros need price levels",
             "add deflators, or leave base_year out", money.base_year)  # fmt: skip
+    if money.rates is not None and money.quoted is None:
+        add(("money", "rates"), "which way are the rates quoted?",
+            'declare quoted = "currency_per_euro" (1.30 dollars to the euro) or "euro_per_currency"',
+            money.rates)  # fmt: skip
     if study.linkage.accept_below is not None and not study.linkage.reason.strip():
         add(("linkage", "accept_below"), "a low linkage is accepted without a reason",
             "say why under [linkage]: reason", study.linkage.accept_below)  # fmt: skip

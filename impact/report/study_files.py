@@ -92,7 +92,7 @@ class MoneySection(Section):
     """`[money]`: how values in several currencies become euros of one year."""
 
     rates: str | None = None
-    quoted: Literal["currency_per_euro", "euro_per_currency"] = "currency_per_euro"
+    quoted: Literal["currency_per_euro", "euro_per_currency"] | None = None
     deflators: str | None = None
     deflator_kind: Literal["index", "inflation_pct"] = "index"
     base_year: int | None = None

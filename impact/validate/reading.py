@@ -239,9 +239,16 @@ def open_reading(
     holes = _columns_with_holes(
         relations, files, {c: r for c, r in columns.items() if types[c] != "text"}
     )
+    beyond = _columns_beyond(
+        relations, files, {c: r for c, r in columns.items() if types[c] == "integer"}
+    )
     picked = []
     for canonical, raw in columns.items():
         expression = _quoted(raw)
+        if canonical in beyond:
+            expression, types[canonical] = f"coalesce(CAST({expression} AS STRING), '')", "text"
+        elif types[canonical] == "text" and staged.files[0].typed:
+            expression = f"coalesce({expression}, '')"  # a missing amount must not pass as none
         if types[canonical] == "timestamp":
             expression, types[canonical] = f"CAST({expression} AS DATE)", "date"
         is_code = canonical not in numbers and types[canonical] != "text"
@@ -253,6 +260,17 @@ def open_reading(
 
 
 _JOINED = ("date", "integer", "double")
+
+
+def _columns_beyond(relations: Relations, files: str, columns: Mapping[str, str]) -> set[str]:
+    """Columns of whole numbers without a sign that 64 bits with a sign do not hold."""
+    if not columns:
+        return set()
+    largest = ", ".join(
+        f"CAST(max({_quoted(raw)}) AS STRING) AS {_quoted(c)}" for c, raw in columns.items()
+    )
+    found = relations.frame(f"SELECT {largest} FROM {files}").iloc[0]
+    return {c for c in columns if not pd.isna(found[c]) and int(found[c]) >= 2**63}
 
 
 def _columns_with_holes(relations: Relations, files: str, columns: Mapping[str, str]) -> set[str]:

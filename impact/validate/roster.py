@@ -100,7 +100,7 @@ def read_roster(reading: Reading, rules: RosterRules, money: Money) -> Roster | 
                 understand_dates, column="left", declared=rules.date_format, empty_allowed=True
             ),
         )
-        take("left", left, {"year": "left_year", "month": "left_month"})
+        take("left", left, {"year": "left_year", "month": "left_month", "day": "left_day"})
     for column in ROSTER_NUMBERS:
         if reading.has(column):
             made[column] = _amounts(reading, rows[column], column, rules.numbers)
@@ -160,12 +160,16 @@ def _refuse_outside(
               f"participation after the programme ended in {rules.ends}",
               "correct the date, or ends under [roster]")  # fmt: skip
     if "left_year" in made:
-        left = made["left_year"].astype("Int64") * 12 + made["left_month"].astype("Int64").fillna(
-            12
-        )
-        began = joined * 12 + made["joined_month"].astype("Int64").fillna(1)
+        # What is not known of a date is taken as late for leaving, and as early for joining.
+        left, began = _day(made, "left", 12, 31), _day(made, "joined", 1, 1)
         _name(reading, rows, stays & (left < began), "the firm left before it joined",
               "exchange or correct the dates", column="left")  # fmt: skip
+
+
+def _day(made: pd.DataFrame, column: str, month: int, day: int) -> pd.Series:
+    """A date as one number that grows with it, its unknown parts filled in."""
+    parts = [made[f"{column}_{part}"].astype("Int64") for part in ("year", "month", "day")]
+    return parts[0] * 10_000 + parts[1].fillna(month) * 100 + parts[2].fillna(day)
 
 
 def _name(

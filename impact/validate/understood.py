@@ -45,4 +45,5 @@ class Understood:
 
 def misread_table(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
     """A table of misread texts from `(text, problem, remedy)`."""
-    return pd.DataFrame(rows, columns=["text", "problem", "remedy"], dtype="str")
+    # Objects, not `str`: a text from Python may hold half a surrogate pair, which no Arrow string can.
+    return pd.DataFrame(rows, columns=["text", "problem", "remedy"], dtype="object")

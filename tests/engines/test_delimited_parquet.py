@@ -299,7 +299,7 @@ def test_any_bytes_are_accepted_rightly_or_refused(stage: Stage, raw: bytes) -> 
 def test_rows_are_not_lost_between_buffers(stage: Stage, end: str) -> None:
     """DuckDB reads some megabytes at a time, in several threads; cells of odd sizes meet every edge."""
     rows = [
-        (f"{i:06d}", "é" * (i % 37), f'"{i % 11}, ""x"""' if i % 3 else "") for i in range(400_000)
+        (f"{i:06d}", "é" * (i % 37), f'"{i % 11},""x"""' if i % 3 else "") for i in range(400_000)
     ]
     raw = end.join(",".join(row) for row in [("a", "b", "c"), *rows]).encode()
     assert len(raw) > 16_000_000

@@ -491,6 +491,20 @@ def test_kinds_of_received_columns(relations: Relations, tmp_path: Path) -> None
     relations.drop("kinds")
 
 
+def test_types_that_spark_does_not_know_are_read_all_the_same(
+    relations: Relations, tmp_path: Path
+) -> None:
+    moments = pd.Series(pd.to_datetime(["2015-01-31 12:00:00.5"])).astype("datetime64[ns]")
+    files = [
+        parquet(tmp_path, "1.parquet", {"time": moments, "n": pd.Series([2**40], dtype="uint64")}),
+        parquet(tmp_path, "2.parquet", {"time": moments.astype("datetime64[us]"), "n": [1]}),
+    ]
+    assert relations.parquet("times", files) == {"time": "timestamp", "n": "integer"}
+    found = relations.frame("SELECT CAST(time AS DATE) AS day, n FROM times ORDER BY n")
+    assert cells(found) == [(date(2015, 1, 31), 1), (date(2015, 1, 31), 2**40)]
+    relations.drop("times")
+
+
 def test_files_may_differ_in_width_order_and_empty_columns(
     relations: Relations, tmp_path: Path
 ) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -91,26 +94,29 @@ def test_a_java_that_is_new_enough_passes(
     spark_session._require_java()
 
 
-# pyspark leaves the pipe to a Java that did not start to the garbage collector.
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
 @pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="pyspark is not here")
-def test_a_spark_that_does_not_start_says_why(
-    scratch: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    from pyspark import SparkContext
-
-    if SparkContext._gateway is not None:
-        pytest.skip("a Java process is running already")
-    monkeypatch.setenv("JAVA_HOME", str(fake_java(scratch, "17.0.15")))
-    monkeypatch.setattr(spark_session, "_java_folder", lambda: scratch)
-    with pytest.raises(
-        MissingEngine, match=r"Spark does not start \(.*NoClassDefFoundError: a class is gone\)"
-    ):
-        spark_session.open_session(None, None)
-    said = capfd.readouterr()
-    assert said.out == "" and said.err == ""
+def test_a_spark_that_does_not_start_says_why(scratch: Path) -> None:
+    program = """if True:
+        from impact.core.errors import MissingEngine
+        from impact.engines.relations import open_relations
+        try:
+            with open_relations("spark"):
+                pass
+        except MissingEngine as error:
+            print(error)
+    """
+    new = {"JAVA_HOME": str(fake_java(scratch, "17.0.15")), "TMPDIR": str(scratch / "tmp")}
+    (scratch / "tmp").mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | new,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Spark does not start (java.lang.NoClassDefFoundError: a class is gone)" in ran.stdout
+    assert ran.stdout.count("\n") == 1 and ran.stderr == ""
+    assert list((scratch / "tmp").iterdir()) == []
 
 
 def test_settings_of_one_machine_and_of_a_cluster(

@@ -178,7 +178,7 @@ def test_what_a_preset_says_hangs_together(preset: Preset) -> None:
     assert set(preset.required) <= set(preset.columns)
     assert set(preset.instead) <= set(preset.columns)
     assert set(preset.constants) == {"currency"} and preset.constants["currency"] == "USD"
-    assert set(preset.declares) <= {"date_format", "encoding", "delimiter", "decimal", "thousands",
+    assert set(preset.declares) <= {"quoted", "date_format", "encoding", "delimiter", "decimal", "thousands",
                                     "restore_leading_zeros"}  # fmt: skip
     assert set(preset.dropped) <= {"firm_id", "destination", "product"}
     assert {"firm_id", "product", "destination", "value"} <= set(preset.required)

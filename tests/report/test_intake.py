@@ -44,6 +44,7 @@ file = "budget.csv"
 
 [money]
 rates = "rates.csv"
+quoted = "currency_per_euro"
 """
 
 # 1.25 dollars to the euro: the third row is 100 euros.

@@ -120,6 +120,7 @@ region = "province"
 file = "roster.csv"
 [money]
 rates = "rates.csv"
+quoted = "currency_per_euro"
 """
     )
     received = receive(tmp_path / "study.toml")

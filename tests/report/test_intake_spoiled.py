@@ -42,6 +42,7 @@ file = "budget.csv"
 
 [money]
 rates = "rates.csv"
+quoted = "currency_per_euro"
 """
 NAMED = 50
 
