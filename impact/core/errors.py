@@ -32,6 +32,8 @@ class Fault:
         Column or key.
     value : object, optional
         The offending value; it is shown cut at 80 characters.
+    count : int
+        How many it stands for, where it says how many more there are of its kind.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class Fault:
     row: int | None = None
     column: str | None = None
     value: object = None
+    count: int = 1
 
     def __str__(self) -> str:
         where = []
@@ -113,11 +116,26 @@ class ImpactError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
+        named = [fault for fault in self.faults if fault.count == 1]
         lines = [self.message]
-        lines += [f"  {fault}" for fault in _some_of_each(self.faults)]
-        if len(self.faults) > _SHOWN:
-            lines.append(f"  … and {len(self.faults) - _SHOWN} more.")
+        lines += [f"  {fault}" for fault in _some_of_each(named)]
+        # What a reader already counted is said, however many others there are.
+        lines += [f"  {fault}" for fault in self.faults if fault.count > 1]
+        if len(named) > _SHOWN:
+            lines.append(f"  … and {len(named) - _SHOWN:,} more.")
         return "\n".join(lines)
+
+
+def how_many(faults: Iterable[Fault]) -> str:
+    """Say how many faults there are, counting those that one of them stands for.
+
+    Examples
+    --------
+    >>> how_many([Fault("a", "b"), Fault("40 more", "c", count=40)])
+    '41 faults'
+    """
+    count = sum(fault.count for fault in faults)
+    return f"{count:,} fault{'' if count == 1 else 's'}"
 
 
 class StudyError(ImpactError):

@@ -97,7 +97,6 @@ def make_export_years(relations: Relations, ledger: Ledger, *, netted: bool) -> 
             f"Shipments were lost: the cells hold {used['n']:,} rows and {used['cents']:,} cents, the ledger has "
             f"{ledger.rows_used:,} and {ledger.cents_used or 0:,}. This is a defect of impact; please report it."
         )
-    relations.make("export_products", _BY_PRODUCT)
+    relations.view("export_products", _BY_PRODUCT)
     relations.view("export_destinations", _BY_DESTINATION)
     relations.make("export_years", _FIRM_YEARS)
-    relations.drop("export_products")

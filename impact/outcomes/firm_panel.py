@@ -36,6 +36,8 @@ class PanelSources:
         register of all firms) the firm was not active.
     active_needs : {"staff_or_sales", "staff_and_sales"}
         What a register row must hold for its firm to be active.
+    register_measures : bool
+        Whether the register has staff or sales: then a row without either proves no activity.
     register_exports : bool
         Whether the register itself reports exports; used where there are no customs files.
     minimum_cents : int
@@ -54,6 +56,7 @@ class PanelSources:
     absent: Literal["unobserved", "inactive"] = "unobserved"
     active_needs: Literal["staff_or_sales", "staff_and_sales"] = "staff_or_sales"
     register_exports: bool = False
+    register_measures: bool = False
     minimum_cents: int = 0
     suffix: str = "eur"
     customs_years: tuple[int, ...] = ()
@@ -141,7 +144,8 @@ def _states(sources: PanelSources) -> str:
     3. Before its birth, as the register has it: inactive.
     4. A register row without staff and sales (or without either, as declared): inactive. What is missing in the
        row proves nothing.
-    5. A register row of a year in which exports were observed: a non-exporter.
+    5. A register row, with staff or sales where the register has them, of a year in which exports were
+       observed: a non-exporter.
     6. No register row, where the register is of all firms and the firm was seen before: inactive.
     7. Anything else: unobserved.
     """
@@ -157,9 +161,11 @@ def _states(sources: PanelSources) -> str:
         f"WHEN {dead} THEN 'inactive'",
     ]
     if sources.customs or sources.register_exports:
-        rules.append(
-            f"WHEN r.firm IS NOT NULL AND {looked} AND f.linkable THEN 'active_nonexporter'"
+        known = "(r.employees IS NOT NULL OR r.sales_cents IS NOT NULL)"
+        row = (
+            f"r.firm IS NOT NULL AND {known}" if sources.register_measures else "r.firm IS NOT NULL"
         )
+        rules.append(f"WHEN {row} AND {looked} AND f.linkable THEN 'active_nonexporter'")
     if sources.absent == "inactive":
         rules.append("WHEN r.firm IS NULL AND l.first_seen < y.year THEN 'inactive'")
     return (

@@ -62,7 +62,12 @@ class Found:
     def faults(self) -> list[Fault]:
         """Faults in the order of their rows, and a count of those that are not shown."""
         rest = [
-            Fault(f"{seen - self._shown[kind]:,} more {kind}", self._remedies[kind], self.file)
+            Fault(
+                f"{seen - self._shown[kind]:,} more {kind}",
+                self._remedies[kind],
+                self.file,
+                count=seen - self._shown[kind],
+            )  # fmt: skip
             for kind, seen in self._counts.items()
             if seen > self._shown[kind]
         ]

@@ -75,6 +75,7 @@ from impact.validate.spending import (
     BUDGET_REQUIRED,
     Budget,
     read_budget_lines,
+    without_participants,
 )
 
 
@@ -280,6 +281,12 @@ def _understand(
         intake.notices += reading.notices
     ledgers["roster"] = intake.roster.ledger if intake.roster is not None else None
     ledgers["budget"] = intake.budget.ledger if intake.budget is not None else None
+    if intake.budget is not None and intake.roster is not None and budget is not None:
+        services = intake.roster.services
+        if "programme" in services and not roster_rules(study).programmes:
+            intake.notices += without_participants(
+                intake.budget, services["programme"], budget.files()
+            )
     order = ("roster", "register", "customs", "budget")
     intake.ledgers += [found for t in order if (found := ledgers.get(t)) is not None]
     if not any(s.faults for s in staged.values()):
@@ -424,7 +431,7 @@ def _assemble(
     reports_exports: bool,
 ) -> None:
     """Make the panel, write it whole, load what the study uses."""
-    sources = _sources(study, relations, reports_exports)
+    sources = _sources(study, relations, intake, reports_exports)
     if intake.roster is not None:
         _put_roster(relations, intake.roster, sources.suffix)
     make_panel(relations, sources)
@@ -435,6 +442,8 @@ def _assemble(
     relations.write(
         f"SELECT {', '.join(intake.columns)} FROM panel ORDER BY firm_id, year", intake.parquet
     )
+    if not study.evaluates:
+        return  # the panel is written; nothing is computed from it
     wanted = [c for c in intake.columns if c in {"firm_id", "year", "state", *columns}]
     intake.frame = relations.frame(f"SELECT {', '.join(wanted)} FROM panel ORDER BY firm_id, year")
 
@@ -446,12 +455,16 @@ def _described(relations: Relations, columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame({"column": columns, "missing": missing})
 
 
-def _sources(study: Study, relations: Relations, reports_exports: bool) -> PanelSources:
+def _sources(
+    study: Study, relations: Relations, intake: Intake, reports_exports: bool
+) -> PanelSources:
     sources = study.sources()
+    has = intake.present.get("register", ())
+    measures = any(c == "sales" or c.startswith("employees") for c in has)
     if not sources.customs:
-        return replace(sources, register_exports=reports_exports)
+        return replace(sources, register_exports=reports_exports, register_measures=measures)
     years = relations.frame("SELECT DISTINCT year FROM export_years ORDER BY year")["year"]
-    return replace(sources, customs_years=tuple(int(y) for y in years))
+    return replace(sources, customs_years=tuple(int(y) for y in years), register_measures=measures)
 
 
 def _put_roster(relations: Relations, roster: Roster, suffix: str) -> None:

@@ -273,4 +273,6 @@ def budget_rules(study: Study) -> BudgetRules:
     """Rules of `[budget]`."""
     s = study.budget
     assert s is not None
-    return BudgetRules(s.currency, _numbers(s))
+    programmes = () if study.roster is None else study.roster.programmes
+    first, last = study.study.first_year, study.study.last_year
+    return BudgetRules(s.currency, _numbers(s), first, last, programmes)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from impact.core.errors import DataError, Fault, ImpactError, StudyError
+from impact.core.errors import DataError, Fault, ImpactError, StudyError, how_many
 from impact.core.ledger import Ledger
 from impact.core.notice import Notice
 from impact.core.panel import Panel, panel
@@ -126,8 +126,7 @@ def inspect(
 
 def _refusal(path: Path, study_faults: list[Fault], data_faults: list[Fault]) -> ImpactError:
     faults = [*study_faults, *data_faults]
-    count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
-    message = f"{path}: {count} found; nothing was estimated and nothing was written."
+    message = f"{path}: {how_many(faults)} found; nothing was estimated and nothing was written."
     return StudyError(message, faults) if study_faults else DataError(message, faults)
 
 

@@ -87,6 +87,8 @@ class RegisterSection(Delivery):
 class BudgetSection(Delivery):
     """`[budget]`: what was committed and spent."""
 
+    drop_unreadable: tuple[Literal["year", "line", "source"], ...] = ()
+
 
 class MoneySection(Section):
     """`[money]`: how values in several currencies become euros of one year."""

@@ -13,6 +13,8 @@ _SWING = {"cents": 2.0}  # prices move values more than they move counts
 _FEW_CARRY = {"cents": 10.0}  # as if one firm in ten carried the value, so concentrated is trade
 _ENOUGH = 5  # changes; with fewer, one bad year makes up half of them and hides in their spread
 _ALWAYS = math.log(2)  # a count that halves or doubles is said, however restless the series
+_STILL = 0.1  # of the least change: what all other changes stay within where nothing moves
+_ENOUGH_STILL = 3  # other changes that must show that nothing moves
 _HALF = 0.5  # of the firms new or lost, where two years are all there is to judge by
 _NORMAL = 1.4826  # median absolute deviation -> standard deviation of a normal distribution
 
@@ -67,7 +69,21 @@ def amount_breaks(present: pd.DataFrame, measure: str, k: float, min_change: flo
     chance = _FEW_CARRY.get(measure, 1.0) * (1 / firms[1:] + 1 / firms[:-1])
     spread = _spread(away, min_change * swing / k, max(_ALWAYS, min_change) * swing / k)
     scores = np.abs(away) / np.sqrt(spread**2 + chance)
-    for j, returns in _jumps(away, scores > k):
+    jumps = _jumps(away, scores > k)
+    dip = _dip(away, min_change * swing)
+    if dip is not None and not jumps:  # where firms do not come and go, chance excuses nothing
+        jumps, scores = [(dip, True)], np.abs(away) / spread
+    for j, returns in jumps:
+        if j == 0 and not returns and away[0] > 0 and len(away) > 1 and scores[1] <= k:
+            # All later years agree, so that the first one is what lacks something.
+            log_expected = logs[1] - gaps[0] * usual
+            value, expected = float(values[0]), math.exp(log_expected)
+            found.append(
+                Break(
+                    int(years[0]), measure, value, expected, value / expected - 1, float(scores[0])
+                )
+            )
+            continue
         if returns:  # the year between is out of line with both its neighbours
             weight = gaps[j] / (gaps[j] + gaps[j + 1])
             log_expected = (1 - weight) * logs[j] + weight * logs[j + 2]
@@ -116,6 +132,18 @@ def _jumps(away: Floats, flagged: npt.NDArray[np.bool_]) -> list[tuple[int, bool
             found.append((j, back))
         j += 2 if back else 1
     return found
+
+
+def _dip(away: Floats, min_change: float) -> int | None:
+    """Position of the one fall that the next change takes back, where no other change is worth the name."""
+    if len(away) < 2 + _ENOUGH_STILL:
+        return None
+    j = int(np.argmin(away[:-1]))
+    others = np.abs(np.delete(away, [j, j + 1]))
+    # In whole per cent, as it is said: 0.2 in logarithms is a fall by 18 %.
+    least = round(-math.expm1(-min_change), 2) - 1e-9
+    fall = -math.expm1((away[j] - away[j + 1]) / 2)
+    return j if fall >= least and others.max() <= _STILL * min_change else None
 
 
 def share_breaks(present: pd.DataFrame, measure: str, k: float, min_change: float) -> list[Break]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from impact.core.errors import DataError, Fault, StudyError
@@ -55,6 +56,10 @@ SELECT year, 12 - count(DISTINCT month) AS missing_months FROM months GROUP BY y
 AMOUNTS = ("firms", "rows", "cents")
 SHARES = ("new_share", "lost_share")
 COLUMNS = ("year", "measure", "value", "expected", "change", "score")
+_TOO_FEW = 20  # firms in the middle year; of fewer, nobody can say what is usual
+_MONTHS_MORE = (
+    2  # months that a year must lack beyond the middle year; firms may ship in one season
+)
 
 
 def coverage_breaks(
@@ -104,13 +109,17 @@ def coverage_breaks(
     For amounts, each change from year to year, in logarithms, is held against the median of the changes;
     their spread is 1.4826 times the median absolute deviation, at least `min_change / k`, so that a smooth
     series does not alarm on trifles, and at most log(2) / k, so that a wild one does not excuse everything.
-    The chance that so few firms come and go by is added (1/n of both years). Fewer than five changes give no
+    The chance that so few firms come and go by is added (1/n of both years), but for one fall and its return where at
+    least three other changes all stay within a tenth of `min_change`: firms that never move do not vanish by chance. Fewer than five changes give no
     spread; then `min_change` decides, and growth beyond it is no usual one. A jump and its return are one
-    break, of the year between. Values are held ten times as uncertain by chance as counts of firms.
+    break, of the year between; a rise from the first year to all others is a break of the first. Values are held ten times as uncertain by chance as counts of firms.
 
     A share counts where it stands `min_change` above the mean of its neighbours, or twice that above the one
     neighbour it has. A mix of identifiers counts where its distance to the year before is `min_change` above
     the usual one and above what chance gives.
+
+    `missing_months` counts where a year lacks at least two more than the middle year: firms may ship in one season.
+    Where the middle year has fewer than 20 firms, only years without a row and missing months are looked for.
 
     Examples
     --------
@@ -130,20 +139,39 @@ def coverage_breaks(
     table = yearly.set_index(yearly["year"].astype("int64")).sort_index()
     present = table[numbers_of(table["firms"]) > 0]
     found = _empty_years(table, present, period) + _short_years(present)
-    for measure in AMOUNTS:
-        if measure in present:
-            found += amount_breaks(present, measure, k, min_change)
-    for measure in SHARES:
-        if measure in present:
-            found += share_breaks(present, measure, k, min_change)
     if prefixes is not None:
         require_columns(prefixes, ["year", "prefix", "firms"])
-        found += prefix_breaks(prefixes, k, min_change)
+    if len(present) and float(np.median(numbers_of(present["firms"]))) >= _TOO_FEW:
+        found += _jumps_of(present, prefixes, k, min_change)
     order = ("no_rows", "missing_months", *AMOUNTS, *SHARES, "prefixes")
     found.sort(key=lambda b: (b.year, order.index(b.measure)))
     frame = pd.DataFrame(found, columns=list(COLUMNS))
     floats = dict.fromkeys(COLUMNS[2:], "float64")
     return frame.astype({"year": "int64", "measure": "str", **floats})
+
+
+def _jumps_of(
+    present: pd.DataFrame, prefixes: pd.DataFrame | None, k: float, min_change: float
+) -> list[Break]:
+    """Breaks of amounts, of shares and of the mix of identifiers."""
+    found: list[Break] = []
+    for measure in AMOUNTS:
+        if measure in present:
+            found += amount_breaks(present, measure, k, min_change)
+    first = [b for b in found if b.measure == "firms" and b.year == present.index[0]]
+    for measure in SHARES:
+        if measure in present:
+            found += share_breaks(present, measure, k, min_change)
+    if first:  # whom the first year lacks is new in the second: that is no other finding
+        lacking, second = -first[0].change, present.index[1]
+        found = [
+            b
+            for b in found
+            if (b.year, b.measure) != (second, "new_share") or b.change > lacking + min_change
+        ]
+    if prefixes is not None:
+        found += prefix_breaks(prefixes, k, min_change)
+    return found
 
 
 def notices(breaks: pd.DataFrame, *, file: str | None = None) -> list[Notice]:
@@ -201,10 +229,14 @@ def _short_years(present: pd.DataFrame) -> list[Break]:
     if "missing_months" not in present:
         return []
     months = numbers_of(present["missing_months"])
+    known = np.sort(months[~np.isnan(months)])
+    if not len(known):
+        return []
+    usual = float(known[(len(known) - 1) // 2])  # of two middle years the fuller one
     return [
-        Break(int(y), "missing_months", m, 0.0, m)
+        Break(int(y), "missing_months", m, usual, m - usual)
         for y, m in zip(present.index, months, strict=True)
-        if m > 0
+        if m >= usual + _MONTHS_MORE
     ]
 
 
@@ -232,7 +264,8 @@ def _said(one: Break) -> str:
     if one.measure == "no_rows":
         return "no row at all"
     if one.measure == "missing_months":
-        return f"{one.value:.0f} months without a row"
+        usually = f", where {one.expected:.0f} are usual" if one.expected > 0 else ""
+        return f"{one.value:.0f} months without a row{usually}"
     if one.measure == "cents":
         value, expected = f"{one.value / 100:,.0f} euros", f"{one.expected / 100:,.0f}"
     elif one.measure in AMOUNTS:

@@ -6,8 +6,10 @@ converted row by row and rounded to the cent, so that euros in = used + dropped 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from typing import Literal
 
@@ -17,8 +19,11 @@ from impact.core.errors import Fault
 from impact.core.ledger import Ledger
 from impact.core.money import Money
 from impact.core.notice import Notice
+from impact.read.staging import locate_rows
 from impact.validate.amounts import (
+    amount_expression,
     amount_faults,
+    amount_of,
     cents_per_unit,
     converted,
     own_expression,
@@ -29,7 +34,7 @@ from impact.validate.dates import understand_dates, understand_months, understan
 from impact.validate.identifiers import IdentifierRules, understand_identifiers
 from impact.validate.numbers import NumberFormat
 from impact.validate.products import consolidate, understand_products
-from impact.validate.reading import Reading
+from impact.validate.reading import SHOWN, Reading
 from impact.validate.understood import Understood, misread_table
 
 CUSTOMS_COLUMNS = (
@@ -111,6 +116,8 @@ def understand_customs(reading: Reading, rules: CustomsRules) -> CustomsMeaning:
     regimes = None
     if reading.has("regime"):
         regimes = reading.read("regime", partial(_regimes, excluded=rules.exclude_regimes))
+        if rules.exclude_regimes:
+            _note_unmet_regimes(reading, rules.exclude_regimes)
     elif rules.exclude_regimes:
         reading.faults.append(Fault("regimes are excluded, and the files have no column of regimes",
                                     "map the column, or leave exclude_regimes out", file=reading.files(),
@@ -122,22 +129,99 @@ def understand_customs(reading: Reading, rules: CustomsRules) -> CustomsMeaning:
     dates = _dates(reading, rules)
     destinations = reading.read("destination", partial(_destinations, rules=rules))
     products = reading.read("product", partial(_products, rules=rules))
-    reading.faults += amount_faults(reading, "value", rules.numbers)
+    _note_unmet_products(reading, products, rules.exclude_products)
+    reading.amounts("value", lambda kept: amount_faults(kept, "value", rules.numbers))
     if reading.has("quantity"):
         # A quantity is optional: what cannot be read is missing, and said.
-        for fault in amount_faults(reading, "quantity", rules.numbers, empty_allowed=True)[:1]:
+        for fault in amount_faults(reading.kept(), "quantity", rules.numbers, empty_allowed=True)[
+            :1
+        ]:
             reading.notices.append(Notice(f"quantities that cannot be read are missing: {fault.problem}",
                                           file=reading.files(), column="quantity"))  # fmt: skip
+    if "firm_id" not in reading.droppable:
+        _name_total_rows(reading, rules)
     return CustomsMeaning(firms, dates, products, destinations, regimes)
+
+
+def _name_total_rows(reading: Reading, rules: CustomsRules) -> None:
+    """Rows without firm, product and destination whose value sums the rest of their file: one fault and not four."""
+    columns = ("firm_id", "product", "destination", "value")
+    heading = reading.heading("firm_id")
+    if not any(f.column == heading and not str(f.value or "").strip() for f in reading.faults):
+        return
+    values = {"value"} | {f.headings.get("value", "value") for f in reading.staged.files}
+    if reading.gone or any(f.column in values for f in reading.faults):
+        return  # what cannot be read cannot be summed
+    picked = ", ".join(f"coalesce(CAST({c} AS STRING), '') AS {c}" for c in columns)
+    bare = " AND ".join(f"trim({c}) = ''" for c in columns[:3])
+    wanted = reading.relations.frame(
+        f"SELECT DISTINCT * FROM (SELECT {picked} FROM {reading.relation}) t WHERE {bare} LIMIT {SHOWN}"
+    )
+    combinations = set(wanted.itertuples(index=False, name=None))
+    for place, file in enumerate(reading.staged.files):
+        kind, relation = file.types["value"], f"customs_file_{place}"
+        written = rules.numbers if kind == "text" else NumberFormat()
+        reading.relations.parquet(relation, [file.parquet])
+        amount = amount_expression(f'"{file.columns["value"]}"', kind, rules.numbers)
+        total = reading.relations.frame(
+            f"SELECT CAST(sum({amount}) AS STRING) AS total FROM {relation}"
+        )["total"].iloc[0]
+        for row, texts in locate_rows(file, columns, combinations):
+            value = amount_of(texts[3], written)
+            if value and not pd.isna(total) and 2 * value == Decimal(str(total)):
+                reading.faults[:] = [
+                    f for f in reading.faults if (f.file, f.row) != (file.name, row)
+                ]
+                reading.faults.append(Fault(
+                    "this looks like a total row: it names no firm, no product and no destination, and its value is the "
+                    "sum of the other rows", 'delete it, or declare drop_unreadable = ["firm_id"]',
+                    file=file.name, row=row, column=file.headings.get("firm_id", "firm_id")))  # fmt: skip
+
+
+def _note_unmet_regimes(reading: Reading, excluded: tuple[str, ...]) -> None:
+    """Say which declared regimes no row has; the study may write them otherwise than the files."""
+    there = sorted({str(t).strip() for t in reading.texts("regime").index} - {""})
+    known = {code for text in there for code in _regime_codes(text)}
+    for absent in [e for e in excluded if e.strip().upper() not in known]:
+        reading.notices.append(Notice(f"exclude_regimes: no row has the regime '{absent}'; {_have(there)}",
+                                      file=reading.files(), column="regime"))  # fmt: skip
+
+
+def _note_unmet_products(
+    reading: Reading, products: pd.DataFrame, excluded: tuple[str, ...]
+) -> None:
+    """Say which beginnings of products no row has."""
+    if not excluded:
+        return
+    # Both as written and as understood: a zero may have been restored, a longer beginning may have come first.
+    known = [re.sub(r"[\s.]", "", str(t)) for t in products["text"]]
+    known += [str(p) for p in products["product"].dropna()]
+    for absent in [e for e in excluded if not any(k.startswith(e) for k in known)]:
+        there = sorted({k[:2] for k in known} - {""})
+        reading.notices.append(Notice(f"exclude_products: no row has a product that begins with '{absent}'; "
+                                      f"{_have(there, 'codes that begin with')}",
+                                      file=reading.files(), column="product"))  # fmt: skip
+
+
+def _have(there: list[str], what: str = "") -> str:
+    shown = ", ".join(f"'{text[:40]}'" for text in there[:6])
+    more = f" and {len(there) - 6:,} more" if len(there) > 6 else ""
+    return f"the files have{' ' + what if what else ''}: {shown or 'none'}{more}"
+
+
+def _regime_codes(text: str) -> set[str]:
+    """A regime as written, and its code alone: `60-REEXPORTACION` is 60."""
+    whole = text.strip().upper()
+    return {whole, re.split(r"[-\s]", whole, maxsplit=1)[0]} - {""}
 
 
 def _regimes(texts: pd.Series, excluded: tuple[str, ...]) -> Understood:
     found = understand_text(texts, "regime")
     unused = {e.strip().upper() for e in excluded}
     meaning = found.meaning.copy()
-    words = meaning["regime"].astype("str").str.strip().str.upper()
+    words = meaning["regime"].astype("str").str.strip().str.upper().fillna("")
     meaning["reason"] = [
-        f"regime {w} is excluded by the study" if w in unused else None for w in words
+        f"regime {w} is excluded by the study" if _regime_codes(w) & unused else None for w in words
     ]
     return Understood("regime", meaning, found.misread, found.faults, found.notices)
 
@@ -332,6 +416,11 @@ def _put_factors(
     met = reading.relations.frame(
         f"SELECT {picked}, count(*) AS n FROM {reading.relation} GROUP BY {group}"
     )
+    met["stays"] = True
+    if reading.gone:
+        kept = reading.relations.frame(f"SELECT DISTINCT {picked} FROM {reading.kept().relation}")
+        both = ["text", "currency"]
+        met["stays"] = met.set_index(both).index.isin(kept.set_index(both).index)
     met["code"] = (
         met["currency"].str.strip().str.upper().replace("", None) if column else rules.currency
     )
@@ -339,16 +428,18 @@ def _put_factors(
         met["code"] = met["code"].fillna(rules.currency)
     met["year"] = met["text"].map(years)
     empty = met["code"].isna()
-    if empty.any():
+    if (empty & met["stays"]).any():
         reading.faults += reading.rows_with("currency", [""], lambda _: (
             "the currency is missing", 'fill it in, or declare currency = "USD" for empty cells'))  # fmt: skip
-    pairs = met.loc[~empty & met["year"].notna(), ["code", "year"]].drop_duplicates()
-    table, faults = money.factors(
-        sorted((str(c), int(y)) for c, y in pairs.itertuples(index=False))
-    )
+    told = met[~empty & met["year"].notna()]
+    table, faults = money.factors(_pairs(told[told["stays"]]))
     reading.faults += faults
     if reading.faults:
         return
+    # Rows that leave by their firm need no rate; where there is none, their euros are unknown.
+    for pair in sorted(set(_pairs(told)) - set(_pairs(told[told["stays"]]))):
+        more, lacking = money.factors([pair])
+        table = table if lacking else pd.concat([table, more], ignore_index=True)
     texts = met[["currency", "code"]].drop_duplicates()
     # A factor travels as text, since a table of Python numbers would round it.
     joined = texts.merge(table, left_on="code", right_on="currency", suffixes=("", "_known"))
@@ -359,6 +450,10 @@ def _put_factors(
         "customs_factors",
         "SELECT raw, year, CAST(factor_text AS DECIMAL(19,13)) AS factor FROM customs_factor_texts",
     )
+
+
+def _pairs(met: pd.DataFrame) -> list[tuple[str, int]]:
+    return sorted({(str(c), int(y)) for c, y in zip(met["code"], met["year"], strict=True)})
 
 
 def _name_rows(reading: Reading, meaning: CustomsMeaning, rules: CustomsRules) -> None:
@@ -432,7 +527,7 @@ def _ledger(reading: Reading, rules: CustomsRules) -> tuple[Ledger, bool] | None
     leaving = _leaving(reading, int(came["zero"] or 0))
     ledger = Ledger.opened("customs", int(came["n"]), cents=int(came["cents"] or 0))
     for reason, rows, cents in leaving:
-        ledger = ledger.dropped(reason, rows, cents=cents)
+        ledger = ledger.dropped(reason, rows, cents=cents, cents_unknown=cents is None)
     if netted is not None:
         ledger = ledger.dropped(_NETTED, netted[0], cents=netted[1])
     return ledger, netted is not None
@@ -464,18 +559,24 @@ def _net(reading: Reading) -> tuple[int, int]:
     return int(gone["n"]), int(gone["cents"])
 
 
-def _leaving(reading: Reading, zero: int) -> list[tuple[str, int, int]]:
-    """Rows and cents that leave, by reason in the order of reasons; no pass over the rows where none can."""
+def _leaving(reading: Reading, zero: int) -> list[tuple[str, int, int | None]]:
+    """Rows and cents that leave, by reason in the order of reasons; no pass over the rows where none can.
+
+    Cents are None where no row of the reason has a known amount.
+    """
     amounts = {_ZERO, _NEGATIVE}
     if not zero and set(reading.reasons) <= amounts and _NEGATIVE not in reading.reasons:
         return [(words, 0, 0) for words in reading.reasons]
     found = reading.relations.frame(
-        "SELECT reason, count(*) AS n, CAST(coalesce(sum(cents), 0) AS BIGINT) AS cents FROM customs_rows "
+        "SELECT reason, count(*) AS n, count(cents) AS known, "
+        "CAST(coalesce(sum(cents), 0) AS BIGINT) AS cents FROM customs_rows "
         "WHERE reason > 0 GROUP BY reason ORDER BY reason"
     ).set_index("reason")
-    lines = []
+    lines: list[tuple[str, int, int | None]] = []
     for code, words in enumerate(reading.reasons, 1):
-        known = code in found.index
-        lines.append((words, int(found.at[code, "n"]) if known else 0,
-                      int(found.at[code, "cents"]) if known else 0))  # fmt: skip
+        if code not in found.index:
+            lines.append((words, 0, 0))
+            continue
+        cents = int(found.at[code, "cents"]) if found.at[code, "known"] else None
+        lines.append((words, int(found.at[code, "n"]), cents))
     return lines

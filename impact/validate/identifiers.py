@@ -7,7 +7,7 @@ to all; what only looks wrong (O and 0, I and 1) is never mended here, and serve
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -176,7 +176,11 @@ def understand_identifiers(
         read, refused, said = step(read, rules, column)
         misread += refused
         notices += said
-    notices += [*_two_forms(read, column), *_merged(read, column), *_suspicious(read, column)]
+    notices += [
+        *_two_forms(read, column),
+        *_merged(read, rules, column),
+        *_suspicious(read, column),
+    ]
     table = table.assign(firm_id=read["firm_id"].astype("str").reindex(table.index))
     meaning = table.loc[gone | table["firm_id"].notna(), ["text", "firm_id", "reason"]]
     return Understood(column, meaning.reset_index(drop=True), _misread(misread), (), tuple(notices))
@@ -374,7 +378,7 @@ def _among(values: pd.Series, known: pd.Series) -> list[bool]:
     return [value in found for value in values.tolist()]
 
 
-def _merged(read: pd.DataFrame, column: str) -> list[Notice]:
+def _merged(read: pd.DataFrame, rules: IdentifierRules, column: str) -> list[Notice]:
     """Say which identifiers were written in ways that differ by more than case and blanks."""
     again = read[read["firm_id"].duplicated(keep=False)]
     if again.empty:
@@ -389,11 +393,40 @@ def _merged(read: pd.DataFrame, column: str) -> list[Notice]:
     firms = sorted(ways["firm_id"].unique().tolist())
     words = (
         f"{len(firms):,} identifier{' was' if len(firms) == 1 else 's were'} written in several ways that became one; "
-        'where these are different firms, keep the separators: identifiers.separators = ""'
+        f"where these are different firms, {' and '.join(_made_one(ways, rules))}"
     )
     examples = tuple(ways.loc[ways["firm_id"] == firms[0], "text"].tolist())
     rows = int(again.loc[_among(again["firm_id"], ways["firm_id"]), "rows"].sum())
     return [Notice(words, column=column, rows=rows, examples=examples)]
+
+
+def _made_one(ways: pd.DataFrame, rules: IdentifierRules) -> list[str]:
+    """What keeps several ways of writing apart: each step that made ways one, taken in the order of reading."""
+    firms, texts = ways["firm_id"].tolist(), ways["written"].tolist()
+    apart = len(set(zip(firms, texts, strict=True)))
+    parts = str.maketrans("", "", rules.separators)
+    zeros = ["identifiers.width"] * (rules.width is not None)
+    zeros += ["identifiers.strip_leading_zeros"] * rules.strip_leading_zeros
+    steps: list[tuple[bool, Callable[[str], str], str]] = [
+        (True, lambda text: text.translate(parts), 'keep the separators: identifiers.separators = ""'),
+        (bool(zeros), lambda text: text.lstrip("0"),
+         f"keep the zeros in front as they are: leave out {' and '.join(zeros)}"),
+        (rules.drop_check_digit, lambda text: text[:-1],
+         "keep the last character: identifiers.drop_check_digit = false"),
+    ]  # fmt: skip
+    found = []
+    for declared, step, remedy in steps:
+        if declared:
+            texts = [step(text) for text in texts]
+            left = len(set(zip(firms, texts, strict=True)))
+            if left < apart:
+                found.append(remedy)
+            apart = left
+    if apart > len(set(firms)):
+        found.append(
+            "correct them at the source: letters of another alphabet or width, or a spreadsheet's signs, were read as plain text"
+        )
+    return found
 
 
 def _suspicious(read: pd.DataFrame, column: str) -> list[Notice]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -18,6 +18,7 @@ _ALIKE = str.maketrans("OIL", "011")
 _EXPONENT = re.compile(r"([0-9])(?:[.,]?([0-9]*))E[+]?([0-9]{1,2})")
 _NO_TAIL = re.compile(r"[.,]0+$")
 _PREFIX = re.compile(r"([A-Z]+)[-. /]*(?=[0-9])")
+_NUMBER = re.compile(r"[0-9]+[A-Z]?")  # what identifiers.width and strip_leading_zeros touch
 _BY_CHANCE = 2.0  # a lossy comparison must find twice what numbers drawn at random would
 
 
@@ -46,12 +47,17 @@ def guess_cause(
     *,
     missing_in: str = "the first file",
     known_in: str = "the second file",
+    tables: Sequence[pd.Index] = (),
 ) -> list[Cause]:
     """Try the usual damages to identifiers, and count what each would explain.
 
     Tried in this order: zeros in front, check digit dropped or added, both, separators, country prefix, O/0 and I/1, a
     spreadsheet's decimals and lost digits, cut texts, case. Comparisons that lose characters (a check digit, a cut) count only
-    where they match at least twice as many numbers as chance would: among dense numbers 1, 2, 3, ... everything matches.
+    they match at least twice as many numbers as chance would: among dense numbers 1, 2, 3, ... everything matches. Only matches
+    of one identifier with one other count: a comparison that makes several firms one explains nothing.
+
+    What `[identifiers]` declares is done to every file. Such a key is a remedy only where, done to all of `tables`, it makes the
+    pairs alike and no two firms of one table the same; else the file is to be corrected.
 
     Parameters
     ----------
@@ -59,6 +65,8 @@ def guess_cause(
         Distinct identifiers; none of `missing` is in `known`.
     missing_in, known_in : str
         What messages call the two files.
+    tables : sequence of Index of str, optional
+        Distinct identifiers of every file of the study, whole; by default `missing` and `known` are all there is.
 
     Returns
     -------
@@ -72,21 +80,16 @@ def guess_cause(
     >>> cause.words, cause.would_match
     ('leading zeros were ignored: the roster has lost them', 2)
     >>> cause.remedy
-    'declare identifiers.width = 6 for the roster'
+    'declare identifiers.width = 6'
     """
     lost, have = missing.tolist(), known.tolist()
     names = (missing_in, known_in)
+    whole = [table.tolist() for table in tables] or [lost, have]
     causes: list[Cause] = []
-    for attempt in (
-        _zeros,
-        _check_digits,
-        _signs,
-        _prefixes,
-        _look_alikes,
-        _spreadsheet,
-        _cuts,
-        _case,
-    ):
+    causes += _zeros(lost, have, *names, whole)
+    causes += _check_digits(lost, have, *names)
+    causes += _signs(lost, have, *names, whole)
+    for attempt in (_prefixes, _look_alikes, _spreadsheet, _cuts, _case):
         causes += attempt(lost, have, *names)
     return sorted((c for c in causes if c.would_match), key=lambda c: -c.would_match)
 
@@ -94,18 +97,26 @@ def guess_cause(
 Key = Callable[[str], str]
 
 
-def _matched(lost: list[str], have: Iterable[str], lost_key: Key, have_key: Key) -> dict[str, str]:
-    """Missing identifiers -> a known one with the same key.
+def _matched(lost: list[str], have: list[str], lost_key: Key, have_key: Key) -> dict[str, str]:
+    """Missing identifiers -> the known one with the same key, where each of the two is alone with it.
 
     The keys of the missing are few, and those of the known pass by once: a million known ones cost no memory.
     """
-    keys = {lost_key(text) for text in lost} - {""}
-    found: dict[str, str] = {}
+    mine = Counter(lost_key(text) for text in lost)
+    found: dict[str, str | None] = {}
     for text in have:
         key = have_key(text)
-        if key in keys:
-            found[key] = text if key not in found else min(text, found[key])
-    return {text: found[key] for text in lost if (key := lost_key(text)) in found}
+        if key and mine.get(key) == 1:
+            found[key] = text if key not in found else None  # several known ones: no match
+    pairs = ((text, found.get(lost_key(text))) for text in lost)
+    return {text: other for text, other in pairs if other is not None}
+
+
+def _works(key: Key, pairs: dict[str, str], tables: list[list[str]]) -> bool:
+    """Whether a key, done to every file, makes the pairs alike and keeps the firms of each file apart."""
+    if not pairs or any(key(a) != key(b) for a, b in pairs.items()):
+        return False
+    return all(len({key(text) for text in table}) == len(table) for table in tables)
 
 
 def _by_chance(lost: list[str], have: list[str], lost_key: Key, have_key: Key) -> float:
@@ -138,48 +149,70 @@ def _bare_cut(text: str) -> str:
     return text[:-1].lstrip("0")
 
 
-def _zeros(lost: list[str], have: list[str], lost_in: str, have_in: str) -> list[Cause]:
+def _stripped(text: str) -> str:
+    """As identifiers.strip_leading_zeros does it: a number of zeros alone keeps one."""
+    if not (text.startswith("0") and _NUMBER.fullmatch(text)):
+        return text
+    bare = text.lstrip("0")
+    return bare if bare[:1].isdigit() else f"0{bare}"
+
+
+def _zeros(
+    lost: list[str], have: list[str], lost_in: str, have_in: str, tables: list[list[str]]
+) -> list[Cause]:
     pairs = _matched(lost, have, _bare, _bare)
     shorter = sum(len(a) < len(b) for a, b in pairs.items())
     first = 2 * shorter >= len(pairs)
-    loser = lost_in if first else have_in
+    loser, keeper = (lost_in, have_in) if first else (have_in, lost_in)
     widths = {len(b if first else a) for a, b in pairs.items()}
     longest = max((len(text) for text in (lost if first else have)), default=0)
-    if len(widths) == 1 and longest <= max(widths):
-        remedy = f"declare identifiers.width = {max(widths)} for {loser}"
+    width = max(widths, default=0)
+
+    def padded(text: str) -> str:
+        return text.rjust(width, "0") if _NUMBER.fullmatch(text) else text
+
+    if len(widths) == 1 and longest <= width and _works(padded, pairs, tables):
+        remedy = f"declare identifiers.width = {width}"
+    elif _works(_stripped, pairs, tables):
+        remedy = "declare identifiers.strip_leading_zeros = true"
     else:
-        remedy = f"declare identifiers.strip_leading_zeros = true for {lost_in} and for {have_in}"
+        remedy = f"write the identifiers of {loser} as {keeper} has them: with their leading zeros"
     return [Cause(f"leading zeros were ignored: {loser} has lost them", len(pairs), remedy)]
 
 
 def _check_digits(lost: list[str], have: list[str], lost_in: str, have_in: str) -> list[Cause]:
+    """One file has a check digit. No key can mend it: identifiers.drop_check_digit would cut the other file too."""
     causes = []
     for with_digit, keys in ((have_in, (_same, _cut)), (lost_in, (_cut, _same))):
         bare = lost_in if with_digit == have_in else have_in
         words = f"the last character of {with_digit} were a check digit that {bare} lacks"
-        remedy = f"declare identifiers.drop_check_digit = true for {with_digit}"
+        remedy = (
+            f"write the identifiers of {with_digit} as {bare} has them: without the last character"
+        )
         plain = _beyond_chance(lost, have, *keys)
         causes.append(Cause(words, plain, remedy))
         without = tuple(_bare_cut if key is _cut else _bare for key in keys)
         both = _beyond_chance(lost, have, without[0], without[1])
         if both > plain:
             words = f"leading zeros were ignored, and {words}"
-            remedy += (
-                f", and identifiers.strip_leading_zeros = true for {lost_in} and for {have_in}"
-            )
+            remedy += ", and with zeros in front in both files or in neither"
             causes.append(Cause(words, both, remedy))
     return causes
 
 
-def _signs(lost: list[str], have: list[str], lost_in: str, have_in: str) -> list[Cause]:
+def _signs(
+    lost: list[str], have: list[str], lost_in: str, have_in: str, tables: list[list[str]]
+) -> list[Cause]:
     def key(text: str) -> str:
         return text if text.isalnum() else "".join(c for c in text if c.isalnum())
 
     pairs = _matched(lost, have, key, key)
     signs = sorted({c for a, b in pairs.items() for c in a + b if not c.isalnum()})
-    remedy = (
-        f"declare identifiers.separators with {' '.join(signs)} for {lost_in} and for {have_in}"
-    )
+    gone = str.maketrans("", "", "".join(signs))
+    if _works(lambda text: text.translate(gone), pairs, tables):
+        remedy = f"declare identifiers.separators with {' '.join(signs)} beside those that it has"
+    else:
+        remedy = f"write the identifiers of {lost_in} as {have_in} has them: with the same signs"
     return [Cause("signs between letters and digits were ignored", len(pairs), remedy)]
 
 
@@ -228,14 +261,12 @@ def _spreadsheet(lost: list[str], have: list[str], lost_in: str, have_in: str) -
 
 
 def _exponents(lost: list[str], have: list[str]) -> int:
-    """How many of `1.23E+09` are the beginning of a known number of that length."""
-    starts: dict[tuple[int, int], set[str]] = {}
+    """How many of `1.23E+09` are the beginning of one known number of that length, and alone with it."""
     parts = [(m[1] + (m[2] or ""), int(m[3]) + 1) for t in lost if (m := _EXPONENT.fullmatch(t))]
-    for digits, size in parts:
-        starts.setdefault((len(digits), size), set())
-    for (digits_n, size), seen in starts.items():
-        seen.update(t[:digits_n] for t in have if len(t) == size)
-    return sum(digits in starts[len(digits), size] for digits, size in parts)
+    alone = {part for part, count in Counter(parts).items() if count == 1}
+    shapes = {(len(digits), size) for digits, size in alone}
+    starts = Counter((t[:n], size) for n, size in shapes for t in have if len(t) == size)
+    return sum(starts[part] == 1 for part in alone)
 
 
 def _cuts(lost: list[str], have: list[str], lost_in: str, have_in: str) -> list[Cause]:

@@ -85,7 +85,12 @@ def _sentence(step: Step, row: pd.Series) -> tuple[str, Cause | None]:
     of = f" of the {step.arm}" if step.step == CUSTOMS_TO_REGISTER else ""
     words = f"{row['matched']:,} of {row['firms']:,} {subject}{of} ({row['share']:.1%}) {found}"
     missing = step.unmatched.loc[step.unmatched["why"] != SOMETIMES, "firm_id"]
-    causes = guess_cause(pd.Index(missing), step.known, missing_in=lost_in, known_in=known_in)
+    # Who is found already is not found a second time: that would make two firms of the first file one.
+    own = set(step.tables[-1 if step.step == CUSTOMS_TO_REGISTER else 0].tolist())
+    free = pd.Index([firm for firm in step.known.tolist() if firm not in own], dtype="object")
+    causes = guess_cause(
+        pd.Index(missing), free, missing_in=lost_in, known_in=known_in, tables=step.tables
+    )
     if causes and causes[0].would_match >= _WORTH_SAYING * len(missing):
         more = " more" if row["matched"] else ""
         return f"{words}; {causes[0].would_match:,}{more} would be if {causes[0].words}", causes[0]
@@ -105,8 +110,22 @@ def _fault(step: Step, row: pd.Series, share: float) -> Fault:
     check = "check that both files carry the same number of the firm, written alike"
     if share == 0:
         return Fault(words, f"{check}; no usual damage explains it", column="firm_id")
-    accept = f"declare linkage.accept_below = {math.floor(share * 100) / 100:g}"
-    return Fault(words, f"{check}; if so few can be linked, {accept}", column="firm_id")
+    return Fault(words, f"{check}; if so few can be linked, {_accept(share)}", column="firm_id")
+
+
+def _accept(share: float) -> str:
+    """What to declare; a share below 1 % is not cut to 0, which would accept anything."""
+    lowest = math.floor(share * 100) / 100 or math.floor(share * 1e6) / 1e6
+    return f"declare linkage.accept_below = {lowest:g}"
+
+
+def _not_found(step: Step, words: str) -> Notice:
+    """A notice whose examples are said to be the firms that were not found."""
+    lost = step.unmatched.loc[step.unmatched["why"] != SOMETIMES, "firm_id"]
+    if lost.empty:
+        return Notice(words, column="firm_id")
+    examples = tuple(lost.head(3).tolist())
+    return Notice(f"{words}; {len(lost):,} not found", column="firm_id", examples=examples)
 
 
 def _notice(step: Step, row: pd.Series, *, accepted: bool) -> Notice:
@@ -115,8 +134,7 @@ def _notice(step: Step, row: pd.Series, *, accepted: bool) -> Notice:
         words += "; the study accepts this, and what it finds holds for the firms that are linked"
     if cause is not None:
         words += f"; to mend, {cause.remedy}"
-    examples = tuple(step.unmatched["firm_id"].head(3).tolist())
-    return Notice(words, column="firm_id", examples=examples)
+    return _not_found(step, words)
 
 
 def _mistaken(step: Step, row: pd.Series) -> list[Notice]:
@@ -126,8 +144,7 @@ def _mistaken(step: Step, row: pd.Series) -> list[Notice]:
     words, cause = _sentence(step, row)
     if cause is None:
         return []
-    examples = tuple(step.unmatched["firm_id"].head(3).tolist())
-    return [Notice(f"{words}; to mend, {cause.remedy}", column="firm_id", examples=examples)]
+    return [_not_found(step, f"{words}; to mend, {cause.remedy}")]
 
 
 def _years_listed(rows: pd.DataFrame) -> str:
@@ -148,9 +165,14 @@ def _years_refused(step: Step, rows: pd.DataFrame) -> list[Fault]:
         return []
     subject, found, *_ = _SUBJECT[step.step]
     words = f"too few {subject} ({step.arm}) {found} in {_years_listed(rows)}"
-    lowest = math.floor(float(rows["share"].min()) * 100) / 100
-    remedy = (
-        "check whether identifiers were written anew or part of a file is missing in these years; if so few can be "
-        f"linked, declare linkage.accept_below = {lowest:g}"
-    )
+    lowest = float(rows["share"].min())
+    if lowest > 0:
+        remedy = (
+            "check whether identifiers were written anew or part of a file is missing in these years; if so few can be "
+            f"linked, {_accept(lowest)}"
+        )
+    else:  # not one firm: no limit to accept, but a delivery that is missing or written otherwise
+        none = rows.loc[rows["share"] == 0, "year"].astype("int64")
+        years = ", ".join(map(str, none.head(5))) + (" and later" if len(none) > 5 else "")
+        remedy = f"check the delivery of {years}: whether it is there, and whether its identifiers were written anew"
     return [Fault(words, remedy, column="firm_id")]

@@ -40,6 +40,8 @@ class Step:
     rows: pd.DataFrame
     unmatched: pd.DataFrame
     known: pd.Index
+    tables: tuple[pd.Index, ...] = ()
+    """Identifiers of every file: what [identifiers] declares is done to all of them."""
     judged: bool = True
 
 
@@ -94,6 +96,12 @@ class Files:
         arm[self.joined.index.to_numpy()] = True
         return arm
 
+    @property
+    def tables(self) -> tuple[pd.Index, ...]:
+        """Identifiers of each file."""
+        files = [f.firms for f in (self.register, self.customs) if f is not None]
+        return tuple(self.ids[firms] for firms in (self.arm, *files))
+
     def steps(self) -> list[Step]:
         steps: list[Step] = []
         if len(self.joined) and self.register is not None:
@@ -123,7 +131,8 @@ class Files:
         if self.customs is not None and step == ROSTER_TO_REGISTER:
             reasons[self.customs.firms[codes[~found]]] = f"{why}; in the customs data"
         unmatched = self._named(codes[~found], step, PARTICIPANTS, reasons)
-        return Step(step, PARTICIPANTS, pd.DataFrame(rows), unmatched, self.ids[target.firms])
+        known = self.ids[target.firms]
+        return Step(step, PARTICIPANTS, pd.DataFrame(rows), unmatched, known, self.tables)
 
     def _registered(self, register: _Years, customs: _Years, arm: str, inside: Flags) -> Step:
         """Shipping firms that the register holds: by year in that year, over all years in any."""
@@ -152,7 +161,8 @@ class Files:
             [NOT_IN_REGISTER] * len(never) + [SOMETIMES] * len(sometimes), dtype=object
         )
         unmatched = self._named(np.concatenate([never, sometimes]), step, arm, reasons)
-        return Step(step, arm, pd.DataFrame(rows), unmatched, self.ids[register.firms])
+        known = self.ids[register.firms]
+        return Step(step, arm, pd.DataFrame(rows), unmatched, known, self.tables)
 
     def _named(
         self, codes: NDArray[np.int64], step: str, arm: str, why: NDArray[np.object_]

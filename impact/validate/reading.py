@@ -10,7 +10,8 @@ import pandas as pd
 from impact.core.errors import Fault
 from impact.core.notice import Notice
 from impact.engines.relations import Relations
-from impact.read.staging import Staged, locate, locate_rows
+from impact.read.staging import Staged, StagedFile, locate, locate_rows
+from impact.validate.identifier_text import PROBLEMS
 from impact.validate.understood import Understood
 
 SHOWN = 50
@@ -39,6 +40,10 @@ class Reading:
         Columns of amounts.
     reasons : list of str
         Why rows leave; the position, from 1, is the code that the maps carry, and the order of precedence.
+    gate : str
+        The column that says whose a row is; where it means nothing, the row's other cells are not looked at.
+    gone : frozenset of str
+        Texts of `gate` whose rows leave, or are total rows: known once `gate` was read.
     """
 
     table: str
@@ -51,6 +56,8 @@ class Reading:
     reasons: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    gate: str = "firm_id"
+    gone: frozenset[str] = frozenset()
 
     def has(self, column: str) -> bool:
         """Whether the delivery has the column."""
@@ -58,11 +65,45 @@ class Reading:
 
     def texts(self, column: str) -> pd.Series:
         """Distinct texts of a column with their numbers of rows; a missing cell is the empty text."""
+        return self._texts(column, self.relation)
+
+    def kept_texts(self, column: str) -> pd.Series:
+        """The same, of the rows that do not leave by their gate."""
+        return self._texts(column, self.kept().relation)
+
+    def _texts(self, column: str, relation: str) -> pd.Series:
         found = self.relations.frame(
             f"SELECT coalesce(CAST(raw AS STRING), '') AS text, n FROM (SELECT {_quoted(column)} AS raw, "
-            f"count(*) AS n FROM {self.relation} GROUP BY {_quoted(column)}) ORDER BY text"
+            f"count(*) AS n FROM {relation} GROUP BY {_quoted(column)}) ORDER BY text"
         )
         return found.groupby("text", sort=True)["n"].sum()
+
+    def kept(self) -> Reading:
+        """The reading of the rows that do not leave by their gate; faults and notices gather in both."""
+        return replace(self, relation=f"{self.table}_kept") if self.gone else self
+
+    def amounts(self, column: str, look: Callable[[Reading], list[Fault]]) -> None:
+        """Check a column of amounts; where rows that leave hold damaged ones, theirs are all unknown."""
+        faults = look(self.kept())
+        self.faults += faults
+        if self.gone and not faults and look(self):
+            others = ", ".join(f"r.{_quoted(c)}" for c in self.types if c != column)
+            blank = f"CASE WHEN g.raw IS NULL THEN r.{_quoted(column)} ELSE NULL END AS {_quoted(column)}"
+            name = f"{self.table}_without_{column}"
+            self.relations.view(name, f"SELECT {others}, {blank} {self._beside_gone()}")
+            self.relation = name
+
+    def _beside_gone(self) -> str:
+        key = f"coalesce(CAST(r.{_quoted(self.gate)} AS STRING), '')"
+        return f"FROM {self.relation} r LEFT JOIN {self.table}_gone g ON {key} = g.raw"
+
+    def _let_go(self, texts: pd.Series, gone: frozenset[str]) -> None:
+        """Look at the other columns without the rows of these texts; where no row would be left, at all rows."""
+        if not gone or set(texts.index) <= gone:
+            return
+        self.relations.put(f"{self.table}_gone", pd.DataFrame({"raw": sorted(gone)}))
+        self.relations.view(f"{self.table}_kept", f"SELECT r.* {self._beside_gone()} WHERE g.raw IS NULL")  # fmt: skip
+        self.gone = gone
 
     def rows(self) -> pd.DataFrame:
         """All rows of a small table, every cell as text (empty where it is missing), but floats in columns of numbers."""
@@ -94,7 +135,8 @@ class Reading:
             self.faults.append(Fault(
                 "the codes are stored as floating-point numbers, so that zeros and digits may be gone",
                 "deliver the column as text", file=self.table, column=column))  # fmt: skip
-        understood = understand(self.texts(column))
+        texts = self.kept_texts(column)
+        understood = understand(texts)
         self.faults += [self.placed(fault, column) for fault in understood.faults]
         self.notices += [self._notice_of_table(n, column) for n in understood.notices]
         meaning = understood.meaning.copy()
@@ -108,7 +150,27 @@ class Reading:
             meaning = pd.concat([meaning, gone], ignore_index=True)
         elif len(misread):
             self.faults += self.located(column, misread)
+        if self.gone:
+            meaning = pd.concat([meaning, self._of_gone(column, understand, texts)], ignore_index=True)  # fmt: skip
+        elif column == self.gate:
+            total = misread["problem"] == PROBLEMS["total"][0]
+            leaving = misread if column in self.droppable else misread[total]
+            self._let_go(texts, frozenset(leaving["text"]))
         return meaning.astype({"reason": "int64"})
+
+    def _of_gone(
+        self, column: str, understand: Callable[[pd.Series], Understood], kept: pd.Series
+    ) -> pd.DataFrame:
+        """Meanings of texts that only rows hold which leave by their gate; what means nothing has missing parts."""
+        everything = self.texts(column)
+        only = everything.index.difference(kept.index)
+        if not len(only):
+            return pd.DataFrame({"text": [], "reason": []})
+        found = understand(everything).meaning
+        found = found[found["text"].isin(only)]
+        rest = pd.DataFrame({"text": only.difference(pd.Index(found["text"]))})
+        code = self.reason(f"{self.table}: {self.gate} cannot be read")
+        return pd.concat([found, rest], ignore_index=True).assign(reason=code)
 
     def located(self, column: str, misread: pd.DataFrame) -> list[Fault]:
         """Faults for the rows that hold a misread text: the first are named, the rest is counted."""
@@ -125,17 +187,30 @@ class Reading:
         faults: list[Fault] = []
         for file in self.staged.files:
             raw = file.headings.get(column, column)
-            rows, totals = locate(file, {column: wanted}, SHOWN)
-            for row, _, text in rows:
+            rows, found = self._located_in(file, column, wanted)
+            for row, text in rows:
                 problem, remedy = said(text)
                 faults.append(
                     Fault(problem, remedy, file=file.name, row=row, column=raw, value=text)
                 )
-            more = totals.get(column, len(rows)) - len(rows)
+            more = found - len(rows)
             if more > 0:
                 faults.append(Fault(f"{more:,} more cells of this column cannot be read",
-                                    "mend them in the same way", file=file.name, column=raw))  # fmt: skip
+                                    "mend them in the same way", file=file.name, column=raw,
+                                    count=more))  # fmt: skip
         return faults
+
+    def _located_in(
+        self, file: StagedFile, column: str, wanted: Collection[str] | Callable[[str], bool]
+    ) -> tuple[list[tuple[int, str]], int]:
+        """The first rows whose cell is wanted, and how many there are, without those that leave by their gate."""
+        if not self.gone or column == self.gate:
+            rows, totals = locate(file, {column: wanted}, SHOWN)
+            return [(row, text) for row, _, text in rows], totals.get(column, len(rows))
+        cells, _ = locate(file, {column: wanted, self.gate: self.gone}, file.rows)
+        gone = {row for row, c, _ in cells if c == self.gate}
+        left = [(row, text) for row, c, text in cells if c == column and row not in gone]
+        return left[:SHOWN], len(left)
 
     def rows_holding(
         self, columns: Sequence[str], wanted: Collection[tuple[str, ...]]

@@ -99,15 +99,33 @@ def understand_register(reading: Reading, rules: RegisterRules) -> RegisterMeani
         )
     for column in REGISTER_NUMBERS:
         if reading.has(column):
-            reading.faults += amount_faults(
-                reading, column, rules.numbers, empty_allowed=True,
-                negative_allowed=column in ("sales",),
-            )  # fmt: skip
+            reading.amounts(column, partial(
+                amount_faults, column=column, numbers=rules.numbers, empty_allowed=True,
+                negative_allowed=column in _MAY_BE_NEGATIVE,
+            ))  # fmt: skip
+    for column in _MAY_BE_NEGATIVE:
+        if reading.has(column) and not reading.faults:
+            _note_negative(reading, column, rules)
     if rules.employment is None and any(reading.has(c) for c in ("employees", *MONTHS)):
         reading.faults.append(Fault("does employment count heads or full-time equivalents?",
                                     'declare employment = "headcount" or "fte" under [register]',
                                     file=reading.files(), column="employees"))  # fmt: skip
     return RegisterMeaning(firms, years, words, flags, births)
+
+
+_MAY_BE_NEGATIVE = ("sales", "wages")
+"""Returns and corrections exceed the sales of some years; no firm exports less than nothing."""
+
+
+def _note_negative(reading: Reading, column: str, rules: RegisterRules) -> None:
+    amount = amount_expression(column, reading.types[column], rules.numbers)
+    found = reading.relations.frame(
+        f"SELECT count(*) AS n, CAST(min(CAST({amount} AS DECIMAL(24,2))) AS STRING) AS least "
+        f"FROM {reading.kept().relation} WHERE {amount} < 0"
+    ).iloc[0]
+    if found["n"]:
+        reading.notices.append(Notice("amounts below zero are kept; are they corrections?", file=reading.files(),
+                                      column=column, rows=int(found["n"]), examples=(str(found["least"]),)))  # fmt: skip
 
 
 def join_register(
@@ -225,7 +243,7 @@ def _factors(
         return []
     known = meaning.years.loc[meaning.years["reason"] == 0, "year"].dropna().astype(int).unique()
     if column:
-        texts = reading.texts("currency").index.tolist()
+        texts = reading.kept_texts("currency").index.tolist()
         codes = {t: t.strip().upper() or rules.currency for t in texts}
     else:
         codes = {"": rules.currency}
@@ -263,7 +281,8 @@ def _refuse_doubles(reading: Reading) -> None:
     reading.faults += _later_rows(reading, twice.head(SHOWN))
     if len(twice) > SHOWN:
         reading.faults.append(Fault(f"{len(twice) - SHOWN:,} more firm-years stand more than once",
-                                    "keep one row per firm and year", file=reading.files()))  # fmt: skip
+                                    "keep one row per firm and year", file=reading.files(),
+                                    count=len(twice) - SHOWN))  # fmt: skip
 
 
 def _later_rows(reading: Reading, twice: pd.DataFrame) -> list[Fault]:

@@ -106,7 +106,9 @@ def read_roster(reading: Reading, rules: RosterRules, money: Money) -> Roster | 
             made[column] = _amounts(reading, rows[column], column, rules.numbers)
     reasons = _other_programmes(reading, made, reasons, rules)
     _refuse_outside(reading, rows, made, reasons == 0, rules)
-    made["cost_cents"] = _costs(reading, rows, made, rules, money)
+    # A row that leaves by its firm needs neither currency nor rate; its cost is unknown.
+    stays = ~rows["firm_id"].astype("str").isin(reading.gone)
+    made["cost_cents"] = _costs(reading, rows, made, stays, rules, money)
     if reading.faults:
         return None
     return _summed(reading, made, reasons)
@@ -114,7 +116,7 @@ def read_roster(reading: Reading, rules: RosterRules, money: Money) -> Roster | 
 
 def _amounts(reading: Reading, cells: pd.Series, column: str, numbers: NumberFormat) -> pd.Series:
     """Exact numbers; an empty cell is missing."""
-    reading.faults += amount_faults(reading, column, numbers, empty_allowed=True,
+    reading.faults += amount_faults(reading.kept(), column, numbers, empty_allowed=True,
                                     negative_allowed=False)  # fmt: skip
     written = numbers if reading.types[column] == "text" else NumberFormat()
     return pd.Series(
@@ -191,11 +193,17 @@ def _name(
     ]
     if len(found) > SHOWN:
         reading.faults.append(Fault(f"{problem}, in {len(found) - SHOWN:,} more rows", remedy,
-                                    file=reading.files(), column=reading.heading(column)))  # fmt: skip
+                                    file=reading.files(), column=reading.heading(column),
+                                    count=len(found) - SHOWN))  # fmt: skip
 
 
 def _costs(
-    reading: Reading, rows: pd.DataFrame, made: pd.DataFrame, rules: RosterRules, money: Money
+    reading: Reading,
+    rows: pd.DataFrame,
+    made: pd.DataFrame,
+    stays: pd.Series,
+    rules: RosterRules,
+    money: Money,
 ) -> pd.Series:
     """Cost in euro cents of each row, at the rate of the year of joining."""
     none = pd.Series(pd.array([pd.NA] * len(made), "Int64"), index=made.index)
@@ -211,7 +219,7 @@ def _costs(
                                     'declare currency = "EUR" under [roster], or map the column',
                                     file=reading.files(), column="cost"))  # fmt: skip
         return none
-    wanted = made["cost"].notna() & made["joined_year"].notna()
+    wanted = made["cost"].notna() & made["joined_year"].notna() & stays
     if (wanted & codes.isna()).any():
         reading.faults += reading.rows_with("currency", lambda t: not t.strip(), lambda _: (
             "the cost has no currency", "fill it in, or declare currency under [roster]"))  # fmt: skip
@@ -248,14 +256,32 @@ def _summed(reading: Reading, made: pd.DataFrame, reasons: pd.Series) -> Roster:
     for code, words in enumerate(reading.reasons, 1):
         gone = reasons == code
         left = kept[~gone.reindex(kept.index)]
+        nobody_knows = has_cost and bool(gone.any()) and bool(made.loc[gone, "cost_cents"].isna().all())  # fmt: skip
         ledger = ledger.dropped(words, int(gone.sum()), int(left["firm_id"].nunique()),
-                                cents=int(known[gone].sum()) if has_cost else None)  # fmt: skip
+                                cents=int(known[gone].sum()) if has_cost and not nobody_knows else None,
+                                cents_unknown=nobody_knows)  # fmt: skip
         kept = left
     order = [
         c for c in ("firm_id", "joined_year", "joined_month", "joined_day", "service") if c in kept
     ]
     kept = kept.sort_values(order, kind="stable", na_position="last").reset_index(drop=True)
+    _note_partial_sums(reading, kept)
     return Roster(kept, _firms(kept), ledger)
+
+
+def _note_partial_sums(reading: Reading, kept: pd.DataFrame) -> None:
+    """Say how many participations lack their amount: the sums of their firms are of what is known."""
+    for column in ROSTER_NUMBERS:
+        if column not in kept or kept[column].notna().sum() == 0:
+            continue  # where nothing is known there is no sum
+        blank = kept[column].isna()
+        if blank.any():
+            who = kept.loc[blank, "firm_id"]
+            firms = "1 firm" if who.nunique() == 1 else f"{who.nunique():,} firms"
+            reading.notices.append(Notice(
+                f"participations of {firms} have no {column}; their sums are of what is known",
+                file=reading.files(), column=column, rows=int(blank.sum()),
+                examples=tuple(sorted(map(str, who.unique()))[:3])))  # fmt: skip
 
 
 def _firms(kept: pd.DataFrame) -> pd.DataFrame:

@@ -353,3 +353,24 @@ def test_inspect_gives_what_was_understood_beside_the_refusal(write: Write) -> N
     received, refusal = inspect(write(roster=ROSTER.replace("13/05/2009", "13/13/2009")))
     assert refusal is not None and received is not None and received.intake is not None
     assert {x.table for x in received.ledgers} >= {"customs", "register", "budget"}
+
+
+def test_the_first_fifty_are_shown_and_all_are_counted(write: Write) -> None:
+    rows = "".join(f"001,15/01/2008,090111,DE,x{n},EUR,10\n" for n in range(90))
+    path = write(
+        customs="rut,date,product,destination,value,currency,regime\n" + rows,
+        register=REGISTER.replace("2008,5,", "2008,five,"),
+    )
+    with pytest.raises(DataError) as caught:
+        receive(path)
+    text = str(caught.value)
+    assert "91 faults found" in text
+    assert text.count("expected a number") >= 49 and "'five'" in text
+    assert "40 more cells of this column" in text  # 50 of the column are named
+    assert "and 1 more" in text  # and of 51 single faults, 50 are printed
+
+
+def test_a_register_row_without_staff_and_sales_proves_no_activity(write: Write) -> None:
+    panel = panel_of(receive(write(register=REGISTER.replace("002,2008,3,500,", "002,2008,,,"))))
+    assert panel["002", 2008]["state"] == "unobserved"
+    assert panel["002", 2008]["exports_eur"] is None

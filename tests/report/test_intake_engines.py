@@ -27,13 +27,15 @@ def rows_of(received: Received) -> tuple[list[tuple[str, str]], list[tuple[objec
     return [(t[0], t[1]) for t in types], rows
 
 
-def with_engine(folder: Path, engine: str, change: tuple[str, str] = ("", "")) -> Path:
-    """The example with deliveries, on an engine."""
+def with_engine(folder: Path, engine: str) -> Path:
+    """The example with deliveries, on an engine, with a concordance that puts two codes into one."""
     home = folder / engine / "reports" / "andes"
     home.mkdir(parents=True)
     shutil.copytree(ROOT / "data_raw" / "andes", folder / engine / "data_raw" / "andes")
-    text = (ROOT / "reports" / "andes" / "study.toml").read_text("utf-8").replace(*change)
+    text = (ROOT / "reports" / "andes" / "study.toml").read_text("utf-8")
+    text = text.replace('negative = "net"', 'negative = "net"\nconcordance = "concordance.csv"')
     text = text.replace("first_year = 2008", f'first_year = 2008\nengine = "{engine}"', 1)
+    (home / "concordance.csv").write_text("from_code,to_code\n090121,090111\n620462,620342\n")
     (home / "study.toml").write_text(text, "utf-8")
     return home / "study.toml"
 
@@ -50,6 +52,7 @@ def test_both_engines_give_equal_panels_ledgers_and_tables(tmp_path: Path) -> No
     assert rows_of(duck) == rows_of(spark)
     assert duck.ledgers == spark.ledgers
     assert any(line.rows for x in duck.ledgers for line in x.lines if "corrections" in line.reason)
+    assert any("famil" in str(n) for n in duck.notices)
     assert [str(n) for n in duck.notices] == [str(n) for n in spark.notices]
     assert duck.intake is not None and spark.intake is not None
     assert duck.intake.states is not None and spark.intake.states is not None

@@ -115,7 +115,8 @@ def test_few_firms_come_and_go_by_chance() -> None:
         ([5000, 2400], [2001]),  # two years: the later one is named, whichever is wrong
         ([5000, 2400, 5000], [2001]),
         ([5000, 5000, 2400], [2002]),
-        ([2400, 5000, 5000], [2001]),
+        ([2400, 5000, 5000], [2000]),  # all others agree: the first is what lacks something
+        ([2500, 5000, 5050, 5000, 5020, 5000], [2000]),
         ([5000, 2400, 5000, 5100], [2001]),
         ([5000, 5100, 2400, 5000], [2002]),
         ([5000, 2400, 5000, 5100, 5050], [2001]),
@@ -191,6 +192,68 @@ def test_a_year_of_ten_months_is_named() -> None:
     breaks = coverage_breaks(by_year(firms=[3000] * 3, missing_months=[0, 0, 2]))
     assert found(breaks) == [(2002, "missing_months")]
     assert "2 months without a row" in str(notices(breaks)[0])
+
+
+def test_months_that_every_year_lacks_are_a_season() -> None:
+    season = coverage_breaks(by_year(firms=[300] * 5, missing_months=[8, 8, 9, 8, 8]))
+    assert season.empty
+    short = coverage_breaks(by_year(firms=[300] * 5, missing_months=[8, 8, 10, 8, 8]))
+    assert found(short) == [(2002, "missing_months")]
+    assert short[["expected", "change"]].to_numpy().tolist() == [[8, 2]]
+    assert "10 months without a row, where 8 are usual" in str(notices(short)[0])
+    two = by_year(firms=[300] * 2, missing_months=[0, 2])
+    assert found(coverage_breaks(two)) == [(2001, "missing_months")]
+    assert coverage_breaks(by_year(firms=[300], missing_months=[8])).empty
+
+
+@pytest.mark.parametrize("size", [19, 20])
+def test_of_fewer_than_twenty_firms_there_is_no_saying(size: int) -> None:
+    one = {"9:80": size}
+    table = by_year(
+        firms=[size] * 6,
+        cents=[10**9, 10**9, -5, 10**9, 10**9, 10**9],
+        new_share=[1.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+    )
+    breaks = coverage_breaks(table, mixes(one, one, {"8:80": size}, one, one, one))
+    assert bool(len(breaks)) == (size == 20)
+    hole = coverage_breaks(by_year(firms=[3, 3, 0, 3], missing_months=[0, 0, 12, 6]))
+    assert found(hole) == [(2002, "no_rows"), (2003, "missing_months")]
+
+
+@pytest.mark.parametrize(
+    ("firms", "years"),
+    [
+        ([200, 200, 200, 200, 160, 200, 200, 200, 200, 200], [2004]),
+        ([200, 164, 200, 200, 200, 200, 200, 200, 200, 200], [2001]),  # 18 %
+        ([200, 166, 200, 200, 200, 200, 200, 200, 200, 200], []),  # 17 %
+        (
+            [200, 200, 200, 160, 200, 208, 200, 200],
+            [],
+        ),  # firms come and go: 4 % is above a tenth of 0.2
+        ([200, 200, 240, 200, 200, 200, 200], []),  # a rise is no delivery that lacks firms
+        ([200, 160, 200, 200], []),  # one other change shows nothing
+    ],
+)
+def test_a_fifth_that_is_gone_for_a_year_is_found_where_nothing_else_moves(
+    firms: list[int], years: list[int]
+) -> None:
+    breaks = coverage_breaks(by_year(firms=firms))
+    assert found(breaks) == [(y, "firms") for y in years]
+    assert years == [] or breaks["expected"].item() == pytest.approx(200)
+
+
+def test_a_first_year_that_lacks_half_of_the_firms_is_accused_itself() -> None:
+    table = by_year(
+        2005, firms=[1500, 3000, 3010, 2990, 3000, 3000], rows=[15000, *[30000] * 5],
+        cents=[10**11, *[2 * 10**11] * 5], new_share=[1, 0.6, 0.1, 0.1, 0.1, 0.1],
+    )  # fmt: skip
+    breaks = coverage_breaks(table)
+    assert found(breaks) == [(2005, m) for m in ("firms", "rows", "cents")]
+    assert breaks["change"].tolist() == pytest.approx([-0.5] * 3, abs=0.01)
+    (said,) = notices(breaks)
+    assert "breaks in 2005: 1,500 firms where its neighbours suggest 2,990 (-50 %)" in str(said)
+    other = coverage_breaks(table.assign(new_share=[1, 1.0, 0.1, 0.1, 0.1, 0.1]))
+    assert (2006, "new_share") in found(other)  # more than the missing half: other identifiers
 
 
 def test_new_identifiers_are_found_where_counts_are_smooth() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 import unicodedata
 
@@ -134,6 +135,32 @@ def test_texts_that_become_one_identifier_are_said_unless_they_differ_by_case_an
     (notice,) = [n for n in found.notices if "became one" in n.said]
     assert notice.said.startswith("1 identifier was written")
     assert notice.rows == 5 and notice.examples == ("1-23", "12-3")
+
+
+@pytest.mark.parametrize(
+    ("texts", "rules", "keys"),
+    [
+        (["12-3", "1-23"], {}, ["separators"]),
+        (["0123", "123"], {"width": 6}, ["width"]),
+        (["0123", "123"], {"strip_leading_zeros": True}, ["strip_leading_zeros"]),
+        (
+            ["0123", "123"],
+            {"strip_leading_zeros": True, "width": 6},
+            ["width", "strip_leading_zeros"],
+        ),
+        (["1234", "1235"], {"drop_check_digit": True}, ["drop_check_digit"]),
+        (["12-3", "123", "0123"], {"width": 6}, ["separators", "width"]),
+        (["A123", "\u0410123"], {}, []),  # a Cyrillic A: no key keeps it
+    ],
+)
+def test_what_made_texts_one_is_named_by_its_own_key(
+    texts: list[str], rules: dict[str, object], keys: list[str]
+) -> None:
+    found = understood(texts, **rules)
+    assert len(set(firms(found).values())) == 1
+    (notice,) = [n for n in found.notices if "became one" in n.said]
+    assert re.findall(r"identifiers\.(\w+)", notice.said) == keys
+    assert ("correct them at the source" in notice.said) == (not keys)
 
 
 def test_a_column_of_decimals_loses_its_tail() -> None:

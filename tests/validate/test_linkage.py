@@ -258,7 +258,7 @@ def test_a_roster_that_lost_its_zeros_is_refused_with_the_cause() -> None:
     (fault,) = found.faults
     assert str(fault) == (
         "column 'firm_id': 0 of 812 firms of the roster (0.0%) are in the register; 806 would be if leading zeros were "
-        "ignored: the roster has lost them. To mend: declare identifiers.width = 9 for the roster."
+        "ignored: the roster has lost them. To mend: declare identifiers.width = 9."
     )
     assert len(found.unlinked_participants) == 812
 
@@ -275,13 +275,13 @@ def test_zeros_lost_by_the_register() -> None:
     assert cause == (
         "leading zeros were ignored: the register has lost them",
         2,
-        "declare identifiers.width = 6 for the register",
+        "declare identifiers.width = 6",
     )
 
 
 def test_zeros_of_uneven_width_are_taken_away_instead() -> None:
     (cause,) = causes(["123", "4567"], ["00123", "0004567"])
-    assert cause[1:] == (2, "declare identifiers.strip_leading_zeros = true for the roster and for the register")  # fmt: skip
+    assert cause[1:] == (2, "declare identifiers.strip_leading_zeros = true")  # fmt: skip
 
 
 def test_a_check_digit_that_the_roster_dropped() -> None:
@@ -290,13 +290,16 @@ def test_a_check_digit_that_the_roster_dropped() -> None:
     assert first == (
         "the last character of the register were a check digit that the roster lacks",
         30,
-        "declare identifiers.drop_check_digit = true for the register",
+        "write the identifiers of the register as the roster has them: without the last character",
     )
 
 
 def test_a_check_digit_that_the_roster_added() -> None:
     first = causes([f + "K" for f in numbers(30)], numbers(50))[0]
-    assert first[1:] == (30, "declare identifiers.drop_check_digit = true for the roster")
+    assert first[1:] == (
+        30,
+        "write the identifiers of the roster as the register has them: without the last character",
+    )
 
 
 def test_zeros_and_check_digit_at_once() -> None:
@@ -365,6 +368,71 @@ def test_hostile_texts_raise_nothing(missing: list[str], known: list[str]) -> No
     frame = pd.DataFrame({"firm_id": pd.Series(known, dtype="object"), "year": 2010})
     start = pd.DataFrame({"firm_id": pd.Series(missing, dtype="object"), "joined_year": 2010})
     assert isinstance(link(start, frame, frame).summary(), str)
+
+
+# What a review of the messages found
+
+
+def test_the_examples_of_a_notice_are_said_to_be_the_firms_not_found() -> None:
+    (said,) = link(roster(["001", "003", "005"]), firm_years([("001", 1), ("003", 1)]), None).notices  # fmt: skip
+    assert str(said) == (
+        "column 'firm_id': 2 of 3 firms of the roster (66.7%) are in the register; 1 not found, such as '005'."
+    )
+    # A is in the register, though not in every year of its shipments: no example of a firm that is not there.
+    register = firm_years([("A", 1), ("B", 2), ("C", 1), ("C", 2)])
+    ships = firm_years([("A", 1), ("A", 2), ("B", 2), ("X", 2)])
+    said = next(n for n in link(roster(["C"]), register, ships).notices if "shipping" in n.said)
+    assert said.examples == ("X",) and "; 1 not found" in said.said
+
+
+def test_a_cause_that_makes_several_firms_one_is_not_offered() -> None:
+    dense = [
+        f"{n}" for n in range(90001, 90031)
+    ]  # without the last character: 9000, 9001, 9002, 9003
+    assert causes(dense, ["9000", "9001", "9002"]) == []
+    assert causes(["9000", "9001", "9002"], dense) == []
+    assert causes(["1.23E+09"], ["1234567890", "1230000007"]) == []
+    # Two of the three collide; the third is one to one.
+    ((words, count, _),) = causes(["0123", "00123", "045"], ["123", "45"])
+    assert words.startswith("leading zeros were ignored") and count == 1
+
+
+def test_a_key_is_a_remedy_only_where_it_mends_all_files_at_once() -> None:
+    lost, known = pd.Index(["123", "4567"]), pd.Index(["000123", "004567"])
+
+    def remedy(*tables: list[str]) -> str:
+        (cause,) = guess_cause(lost, known, missing_in="the roster", known_in="the register",
+                               tables=[lost, known, *map(pd.Index, tables)])  # fmt: skip
+        return cause.remedy
+
+    assert remedy() == remedy(["123", "88"]) == "declare identifiers.width = 6"
+    # In the customs data 123 and 0123 are two firms, and would be one by either key.
+    file = "write the identifiers of the roster as the register has them: with their leading zeros"
+    assert remedy(["123", "0123"]) == file
+    customs = firm_years([("123", 2010), ("0123", 2010)])
+    register = firm_years([(f, 2010) for f in known])
+    assert file in str(link(roster(lost.tolist()), register, customs).faults[0])
+    for cause in guess_cause(pd.Index(["9_1", "9_2"]), pd.Index(["91", "92"]), tables=[pd.Index(["9_1", "91"])]):  # fmt: skip
+        assert "identifiers.separators" not in cause.remedy
+    assert "identifiers.separators with _" in causes(["9_1", "9_2"], ["91", "92"])[0][2]
+
+
+def test_a_year_of_which_no_firm_is_found_is_not_to_be_accepted() -> None:
+    firms = numbers(400)
+    joined: list[int | None] = [2010] * 370 + [2011] * 30
+    found = link(roster(firms, joined), firm_years([(f, 2010) for f in firms[:370]]), None)
+    (fault,) = found.faults
+    assert "in 2011 (0 of 30)" in fault.problem
+    assert "accept_below" not in fault.remedy and "check the delivery of 2011" in fault.remedy
+    some = link(roster(firms, joined), firm_years([(f, 2010) for f in firms[:373]]), None)
+    assert "declare linkage.accept_below = 0.1" in some.faults[0].remedy
+
+
+def test_a_share_below_one_per_cent_is_not_cut_to_zero() -> None:
+    firms = numbers(500)
+    known = [*firms[:2], *numbers(300, start=9000)]
+    (fault,) = link(roster(firms), firm_years([(f, 2010) for f in known]), None).faults
+    assert fault.remedy.endswith("declare linkage.accept_below = 0.004")
 
 
 # Properties
