@@ -67,7 +67,7 @@ class Found:
                 self._remedies[kind],
                 self.file,
                 count=seen - self._shown[kind],
-            )  # fmt: skip
+            )
             for kind, seen in self._counts.items()
             if seen > self._shown[kind]
         ]
