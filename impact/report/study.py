@@ -23,6 +23,7 @@ from impact.report.study_files import (
     RosterSection,
 )
 from impact.report.study_files import Section as _Section
+from impact.validate.dates import DATE_FORMATS, known_format
 
 MEMORY = r"^\s*\d+(\.\d+)?\s*([KMGT]i?B)\s*$"
 """A size of memory, such as 500MB or 2GB."""
@@ -442,6 +443,11 @@ def _file_faults(study: Study, add: Any) -> None:
     )
     if starts is not None and ends is not None and starts > ends:
         add(("roster", "ends"), "the programme ends before it starts", "exchange the years", ends)
+    for section, declared in (("customs", study.customs and study.customs.date_format),
+                              ("roster", study.roster and study.roster.date_format)):  # fmt: skip
+        if isinstance(declared, str) and known_format(declared) is None:
+            add((section, "date_format"), "there is no such form of dates",
+                f"choose from {', '.join(DATE_FORMATS)}", declared)  # fmt: skip
     money = study.money
     if money.base_year is not None and money.deflators is None:
         add(("money", "base_year"), "constant euros need price levels",

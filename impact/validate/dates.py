@@ -104,13 +104,24 @@ def understand_dates(
 def _declared_format(declared: str | None) -> str | None:
     if declared is None:
         return None
-    known = {re.sub("[/.]", "-", f): f for f in DATE_FORMATS}
-    wanted = known.get(re.sub("[/.]", "-", declared.strip().lower()))
+    wanted = known_format(declared)
     if wanted is None:
         raise StudyError(
             f"There is no date_format {shown(declared)}; choose from {', '.join(DATE_FORMATS)}."
         )
     return wanted
+
+
+def known_format(declared: str) -> str | None:
+    """The format of `DATE_FORMATS` that a declaration means, whatever its separators; None where there is none.
+
+    Examples
+    --------
+    >>> known_format("DD-MM-YYYY"), known_format("%d/%m/%Y")
+    ('dd/mm/yyyy', None)
+    """
+    known = {re.sub("[/.]", "-", f): f for f in DATE_FORMATS}
+    return known.get(re.sub("[/.]", "-", declared.strip().lower()))
 
 
 def _cells_by_kind(

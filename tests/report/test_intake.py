@@ -374,3 +374,12 @@ def test_a_register_row_without_staff_and_sales_proves_no_activity(write: Write)
     panel = panel_of(receive(write(register=REGISTER.replace("002,2008,3,500,", "002,2008,,,"))))
     assert panel["002", 2008]["state"] == "unobserved"
     assert panel["002", 2008]["exports_eur"] is None
+
+
+def test_a_form_of_dates_that_is_none_is_a_fault_of_the_study(write: Write) -> None:
+    path = write(
+        lambda t: t.replace('negative = "net"', 'negative = "net"\ndate_format = "%d/%m/%Y"')
+    )
+    _, refusal = inspect(path)
+    assert refusal is not None and refusal.exit_code == 11
+    assert "customs.date_format" in str(refusal) and "dd/mm/yyyy" in str(refusal)
