@@ -85,11 +85,9 @@ def _sentence(step: Step, row: pd.Series) -> tuple[str, Cause | None]:
     of = f" of the {step.arm}" if step.step == CUSTOMS_TO_REGISTER else ""
     words = f"{row['matched']:,} of {row['firms']:,} {subject}{of} ({row['share']:.1%}) {found}"
     missing = step.unmatched.loc[step.unmatched["why"] != SOMETIMES, "firm_id"]
-    # Who is found already is not found a second time: that would make two firms of the first file one.
-    own = set(step.tables[-1 if step.step == CUSTOMS_TO_REGISTER else 0].tolist())
-    free = pd.Index([firm for firm in step.known.tolist() if firm not in own], dtype="object")
+    # All known firms may be meant: a firm with two services may stand in the roster in two spellings, one of them right.
     causes = guess_cause(
-        pd.Index(missing), free, missing_in=lost_in, known_in=known_in, tables=step.tables
+        pd.Index(missing), step.known, missing_in=lost_in, known_in=known_in, tables=step.tables
     )
     if causes and causes[0].would_match >= _WORTH_SAYING * len(missing):
         more = " more" if row["matched"] else ""

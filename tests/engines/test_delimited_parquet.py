@@ -253,7 +253,7 @@ def files(draw: st.DrawFn) -> tuple[bytes, int, dict[str, Any]]:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(files())
 @example((b'"1" "2"', 1, {"skip_rows": 0}))
 @example((b'\xef\xbb\xbf "1"', 1, {"skip_rows": 0}))

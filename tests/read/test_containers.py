@@ -178,7 +178,7 @@ def test_a_member_that_lies_about_its_size_unpacks_to_no_more(tmp_path: Path) ->
         assert (tmp_path / "out").stat().st_size <= 1000
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_corrupted_archive_is_said_or_unpacked(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

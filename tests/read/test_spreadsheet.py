@@ -322,7 +322,7 @@ CELL = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(st.lists(CELL, max_size=4), min_size=1, max_size=5), st.booleans())
 def test_any_cells_are_staged_as_seen_or_said(
     receive_in: Any, tmp_path_factory: pytest.TempPathFactory, rows: list[list[Any]], headed: bool

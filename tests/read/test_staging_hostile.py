@@ -61,7 +61,7 @@ def sound(got: Any) -> None:
         assert set(totals.values()) == {file.rows}
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.binary(max_size=120), st.sampled_from(ENDINGS), st.booleans())
 @example(b"\xef\xbb\xbf", "csv", False)
 @example(b"\n\n\n", "csv", False)
@@ -88,7 +88,7 @@ TOKENS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=120)
 @given(
     st.lists(TOKENS, max_size=40).map(b"".join),
     st.sampled_from(["utf-8", "utf-8", "latin-1", "cp1252"]),
@@ -150,7 +150,7 @@ def test_the_whole_files_are_accepted(receive: Any, name: str) -> None:
     assert not got.text or name == "f.zip"  # the same rows twice
 
 
-@settings(max_examples=400)
+@settings(max_examples=120)
 @given(st.data())
 def test_a_damaged_file_is_a_fault_or_still_whole(
     receive_in: Any, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
