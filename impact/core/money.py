@@ -234,7 +234,7 @@ class Money:
 
 
 def to_cents(amount: Decimal, factor: Decimal) -> int:
-    """Turn an amount into whole euro cents, half away from zero: the twin in Python of `cents_sql`.
+    """Turn an amount into whole euro cents, half away from zero: the exact twin of what the engines compute.
 
     Parameters
     ----------
@@ -268,24 +268,6 @@ def to_cents(amount: Decimal, factor: Decimal) -> int:
             f"an amount has at most {_DIGITS} digits in hundredths, and euro cents fit a BIGINT",
             "check the amount and its unit", value=amount)])  # fmt: skip
     return cents
-
-
-def cents_sql(hundredths: str, factor: str) -> str:
-    """Write the SQL, for either engine, that turns hundredths of a currency into whole euro cents.
-
-    Parameters
-    ----------
-    hundredths : str
-        Column of integers of at most 18 digits.
-    factor : str
-        Column of DECIMAL(19, 15).
-
-    Examples
-    --------
-    >>> cents_sql("a.hundredths", "f.factor")
-    'CAST(round(CAST(a.hundredths AS DECIMAL(18, 0)) * f.factor, 0) AS BIGINT)'
-    """
-    return f"CAST(round(CAST({hundredths} AS DECIMAL(18, 0)) * {factor}, 0) AS BIGINT)"
 
 
 def _rounded(exact: Fraction, currency: str, year: int) -> tuple[Decimal, list[Fault]]:

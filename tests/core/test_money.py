@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impact.core.errors import DataError, StudyError
-from impact.core.money import Money, cents_sql, to_cents
+from impact.core.money import Money, to_cents
 from impact.core.rate_tables import DeflatorTable, RateTable
 
 MACRO = Path(__file__).parents[3] / "shared" / "data" / "reference_macro"
@@ -297,18 +297,6 @@ def test_cents_are_rounded_half_away_from_zero(hundredths: int, factor: Decimal)
     exact = hundredths * Fraction(factor)
     half_away = int(abs(exact) + Fraction(1, 2)) * (1 if exact >= 0 else -1)
     assert to_cents(Decimal(hundredths).scaleb(-2), factor) == half_away
-
-
-def test_cents_in_sql_are_the_cents_in_python() -> None:
-    duckdb = pytest.importorskip("duckdb")
-    hundredths = [0, 1, -1, 5, -5, 15, -15, 250, 10**17 + 1, -(10**17) - 1, 999_999_999_999_999_999]
-    factors = [Decimal(f).quantize(Decimal("1E-15")) for f in
-               ("0.1", "0.5", "1", "0.000421052631579", "3.030303030303030", "0.000000001")]  # fmt: skip
-    sql = cents_sql("CAST(? AS BIGINT)", "CAST(? AS DECIMAL(19, 15))")
-    for amount in hundredths:
-        for factor in factors:
-            (answer,) = duckdb.execute(f"SELECT {sql}", [amount, str(factor)]).fetchone()
-            assert answer == to_cents(Decimal(amount).scaleb(-2), factor), (amount, factor)
 
 
 def test_an_amount_that_the_engines_cannot_hold_is_refused() -> None:
