@@ -169,7 +169,8 @@ def _positive(value: int) -> int:
 
 def cluster_sums(influence: FloatArray, clusters: npt.NDArray[Any]) -> FloatArray:
     """Sum the rows of an influence matrix (n, k) within clusters, giving (clusters, k)."""
-    codes, labels = pd.factorize(clusters)
+    # In the order of their names: sums over clusters must not depend on the order of rows.
+    codes, labels = pd.factorize(clusters, sort=True)
     if (codes < 0).any():
         raise EstimationError("A firm has no cluster: the cluster column has missing values.")
     sums = np.zeros((len(labels), influence.shape[1]))

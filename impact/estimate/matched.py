@@ -383,7 +383,8 @@ def _firms(
     number = np.zeros(len(units), dtype=np.int64)
     number[sets.treated] = sets.number
     number[sets.control] = sets.number[sets.of_set]
-    keep = np.sort(np.concatenate([sets.treated[in_use], sets.control[member]]))
+    # In the order of the sets, which does not depend on the order of rows.
+    keep = np.concatenate([sets.treated[in_use], sets.control[member]])
     if own is not None:
         apart = own[sets.control[member]] != own[sets.treated[sets.of_set[member]]]
         if apart.any():
