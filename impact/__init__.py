@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from impact.estimate.att import att
     from impact.estimate.effect import EffectResult
     from impact.estimate.regress import regress
+    from impact.outcomes.entry import entry, export_survival
+    from impact.outcomes.shipments import Shipments, shipments
     from impact.report.receive import Received, receive
     from impact.value.cost_effectiveness import ValueResult, cost_effectiveness
     from impact.value.ratio import RatioResult, ratio
@@ -49,18 +51,22 @@ _WHERE = {
     "RatioResult": "impact.value.ratio",
     "Received": "impact.report.receive",
     "ReportError": "impact.core.errors",
+    "Shipments": "impact.outcomes.shipments",
     "StudyError": "impact.core.errors",
     "ValueResult": "impact.value.cost_effectiveness",
     "att": "impact.estimate.att",
     "audit": "impact.claims.audit",
     "check": "impact.diagnose.check",
     "cost_effectiveness": "impact.value.cost_effectiveness",
+    "entry": "impact.outcomes.entry",
+    "export_survival": "impact.outcomes.entry",
     "match": "impact.design.match",
     "methods": "impact.catalogue",
     "panel": "impact.core.panel",
     "ratio": "impact.value.ratio",
     "receive": "impact.report.receive",
     "regress": "impact.estimate.regress",
+    "shipments": "impact.outcomes.shipments",
 }
 
 __all__ = [
@@ -78,18 +84,22 @@ __all__ = [
     "RatioResult",
     "Received",
     "ReportError",
+    "Shipments",
     "StudyError",
     "ValueResult",
     "att",
     "audit",
     "check",
     "cost_effectiveness",
+    "entry",
+    "export_survival",
     "match",
     "methods",
     "panel",
     "ratio",
     "receive",
     "regress",
+    "shipments",
 ]
 
 

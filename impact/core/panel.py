@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from impact.core.counts import OutcomeCount, count_table
 from impact.core.errors import DataError, Fault
 from impact.core.ledger import Ledger
 
@@ -38,6 +39,8 @@ class Panel:
         Rows that came in and what became of them.
     notes : tuple of str
         What a reader must know, such as a treatment that switches off.
+    outcomes : tuple of OutcomeCount
+        Counts of the outcomes that were added as columns; `counts()` is their table.
     """
 
     data: pd.DataFrame
@@ -49,6 +52,7 @@ class Panel:
     labels: Mapping[str, str]
     ledger: Ledger
     notes: tuple[str, ...] = field(default=())
+    outcomes: tuple[OutcomeCount, ...] = field(default=())
 
     def label(self, column: str) -> str:
         """Words for a column: its label, or its name with spaces for underscores."""
@@ -81,6 +85,29 @@ class Panel:
     def with_columns(self, **columns: pd.Series) -> Panel:
         """Return a panel with further columns, aligned on the index."""
         return replace(self, data=self.data.assign(**columns))
+
+    def with_outcomes(
+        self, columns: pd.DataFrame, counts: tuple[OutcomeCount, ...], notes: tuple[str, ...] = ()
+    ) -> Panel:
+        """Return a panel with the columns of outcomes, their counts and what must be said of them.
+
+        Columns of the same name are replaced.
+        """
+        words = {**{c.outcome: c.label for c in counts}, **self.labels}
+        again = set(columns)
+        kept = tuple(c for c in self.outcomes if c.outcome not in again)
+        said = tuple(n for n in notes if n not in self.notes)
+        return replace(
+            self,
+            data=self.data.assign(**{str(c): columns[c] for c in columns}),
+            labels=words,
+            outcomes=(*kept, *counts),
+            notes=(*self.notes, *said),
+        )
+
+    def counts(self) -> pd.DataFrame:
+        """Counts of each outcome that was added: rows known, at risk, events, value, flags."""
+        return count_table(self.outcomes)
 
     def tidy(self) -> pd.DataFrame:
         """A copy of the rows."""

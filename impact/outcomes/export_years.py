@@ -97,6 +97,16 @@ def make_export_years(relations: Relations, ledger: Ledger, *, netted: bool) -> 
             f"Shipments were lost: the cells hold {used['n']:,} rows and {used['cents']:,} cents, the ledger has "
             f"{ledger.rows_used:,} and {ledger.cents_used or 0:,}. This is a defect of impact; please report it."
         )
+    sum_cells(relations)
+
+
+def sum_cells(relations: Relations) -> None:
+    """Sum `export_cells` to lines and firm-years: views `export_products`, `export_destinations`, `export_pairs`, relation
+    `export_years`.
+
+    A line is there in a year in which its cells sum to more than 0.
+    """
     relations.view("export_products", _BY_PRODUCT)
     relations.view("export_destinations", _BY_DESTINATION)
+    relations.view("export_pairs", f"SELECT firm, year, product, destination, cents {_POSITIVE}")
     relations.make("export_years", _FIRM_YEARS)

@@ -1,0 +1,405 @@
+"""Entry into exporting, and into products, destinations and pairs, as columns of a panel with their risk sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from impact.core.counts import OutcomeCount, event_count, level_count
+from impact.core.errors import DataError
+from impact.core.panel import Panel
+from impact.core.panel import panel as make_a_panel
+from impact.engines.relations import Relations, open_relations
+from impact.outcomes.entry_years import make_entry_years, make_line_entry
+from impact.outcomes.firm_states import put_states
+from impact.outcomes.line_years import LEVELS, PLURAL, make_line_years
+from impact.outcomes.panel_states import panel_states
+from impact.outcomes.shipments import Shipments, level_names, opened
+from impact.outcomes.shipments import shipments as take_shipments
+
+_WORDS = {
+    "exporter": "exports in the year",
+    "entrant": "exports, and did not in the year before",
+    "new_entrant": "exports, and did not in the {look_back} years before",
+    "first_time_exporter": "exports for the first time in the data",
+    "re_entrant": "exports again after a year or more without",
+}
+
+
+def entry(
+    data: Panel | Shipments | pd.DataFrame,
+    shipments: Shipments | pd.DataFrame | None = None,
+    *,
+    level: str = "firm",
+    exports: str | None = None,
+    alive: str | None = None,
+    minimum: float = 0.0,
+    look_back: int = 3,
+    horizons: Sequence[int] = (0, 1, 2, 3),
+    sustained: int = 2,
+) -> Panel:
+    """Add entry to a panel: into exporting, or into products, destinations or pairs.
+
+    Parameters
+    ----------
+    data : Panel
+        Firms in years, exporters and others. Shipments alone hold exporters only: they do for `level` other than "firm".
+    shipments : Shipments or DataFrame, optional
+        What the firms of the panel exported (see `impact.shipments`); needed for `level` other than "firm".
+    level : {"firm", "product", "destination", "pair"}
+        What is entered.
+    exports : str, optional
+        Column of the panel with exports, or 0/1 for exporters. Default: `exporter`, else the one that begins with `exports`.
+    alive : str, optional
+        Column that is true where the firm was active. Default: what a column `state` says.
+    minimum : float
+        Exports up to this value do not make an exporter.
+    look_back : int
+        Years without exports (or without the line) before a new entry.
+    horizons : sequence of int
+        Years h after a base year, for `entry_within_h`; `level="firm"` only.
+    sustained : int
+        Years in a row that make entry a sustained one.
+
+    Returns
+    -------
+    Panel
+        With new columns, all 1, 0 or missing; `counts()` has their rows at risk and events. For `level="firm"`:
+
+        - `exporter` (unless it is there), `entrant`, `new_entrant`, `first_time_exporter`, `re_entrant`;
+        - `entry_at_risk`, `new_entry_at_risk`: whether the firm could have entered: no exports in the year before (in each
+          of the `look_back` years), and not known to be inactive in the year before;
+        - `entry_within_h`, `sustained_entry_within_h`: taking the row's year t as the base (the year of joining, say),
+          whether the firm exports in any of t to t + h, and in `sustained` years in a row of them; missing for firms not at risk.
+
+        For another level: `new_products` (lines not served in the look-back), `adds_product`, `new_product_share` of lines and
+        `new_product_value_share` of value; and so on for destinations and pairs.
+
+    Raises
+    ------
+    DataError
+        If the data hold exporters only, or all participants with a known past exported before they joined, and entry into exporting is
+        asked for; if a level has no column.
+
+    Notes
+    -----
+    With E the exporter of a year, entrant = E(t) (1 - E(t-1)), as in the Exporter Dynamics Database; new entrant = E(t) times the
+    product of 1 - E(t-l) over l = 1 ... look_back; first-time exporter, over all years before; re-entrant = entrant
+    that exported earlier, so that entrant = first-time exporter + re-entrant wherever the past decides it. The value of a firm that exported in the
+    look-back is 0; it is not at risk. Whatever would need a year that was not observed is missing.
+    The first years of the data have no past, so nothing is known there.
+
+    Examples
+    --------
+    >>> import impact
+    >>> rows = pd.DataFrame({"firm": ["a"] * 4 + ["b"] * 4, "year": [2012, 2013, 2014, 2015] * 2,
+    ...                      "exports_eur": [0.0, 0.0, 0.0, 7.0, 0.0, 0.0, 0.0, 0.0]})
+    >>> firms = impact.entry(impact.panel(rows, unit="firm", time="year"), horizons=())
+    >>> firms.data["new_entrant"].tolist()
+    [nan, nan, nan, 1.0, nan, nan, nan, 0.0]
+    >>> firms.counts().set_index("outcome").loc["new_entrant", ["n_at_risk", "n_event", "value"]].tolist()
+    [2.0, 1.0, 0.5]
+    """
+    if level not in ("firm", *LEVELS):
+        raise DataError(f"There is no level '{level}'; choose from firm, {', '.join(LEVELS)}.")
+    _check_years(look_back, horizons, sustained)
+    given = None if shipments is None else take_shipments(shipments)
+    if not isinstance(data, Panel):
+        made, given = _exporters_only(data, given, level)
+    else:
+        made = data
+    if level != "firm":
+        if given is None:
+            raise DataError(
+                f"Entry into {PLURAL[level]} needs the shipments: impact.entry(panel, shipments, level='{level}')."
+            )
+        level_names(given, [level])
+        return _line_entry(made, given, level, exports, alive, minimum, look_back)
+    return _firm_entry(made, given, exports, alive, minimum, look_back, tuple(horizons), sustained)
+
+
+def export_survival(
+    data: Panel,
+    *,
+    exports: str | None = None,
+    alive: str | None = None,
+    minimum: float = 0.0,
+    horizons: Sequence[int] = (1, 2, 3),
+) -> Panel:
+    """Add to a panel whether those who exported in the year before a base year still export later.
+
+    Parameters
+    ----------
+    data : Panel
+    exports, alive, minimum
+        As in `impact.entry`.
+    horizons : sequence of int
+        Years h after the base year, 1 or more.
+
+    Returns
+    -------
+    Panel
+        With, for each row's year t as the base and for firms that exported in t - 1 only: `exporter_after_h` (exports in t + h)
+        and `export_survival_h` (exports in each of the years t + 1 to t + h); 1, 0, or missing where that is not known.
+
+    Raises
+    ------
+    DataError
+        If the panel has no column of exports, or no firm exported in the year before any row.
+
+    Notes
+    -----
+    The survival of those who *entered* after joining is conditional on entry, which the programme may have caused: use
+    `sustained_entry_within_h` of `impact.entry`, which is defined for all who could have entered.
+
+    Examples
+    --------
+    >>> import impact
+    >>> rows = pd.DataFrame({"firm": ["a"] * 3 + ["b"] * 3, "year": [2012, 2013, 2014] * 2,
+    ...                      "exports_eur": [5.0, 0.0, 7.0, 5.0, 6.0, 0.0]})
+    >>> firms = impact.export_survival(impact.panel(rows, unit="firm", time="year"), horizons=[1])
+    >>> firms.data["export_survival_1"].tolist()
+    [nan, 1.0, nan, nan, 0.0, nan]
+    """
+    if not horizons or any(int(h) != h or h < 1 for h in horizons):
+        raise DataError("horizons are whole numbers of years, 1 or more.")
+    rows = _entry_rows(data, None, exports, alive, minimum, 1, tuple(horizons), 2)
+    names = [n for h in horizons for n in (f"exporter_after_{h}", f"export_survival_{h}")]
+    columns = _aligned(data, rows, names)
+    risk = columns.notna().any(axis=1)
+    if not risk.any():
+        raise DataError(
+            "No firm is known to have exported in the year before, so none could survive or stop."
+        )
+    counts = [event_count(n, _survival_label(n), columns[n], columns[n].notna()) for n in names]
+    return data.with_outcomes(columns, tuple(counts))
+
+
+def _survival_label(name: str) -> str:
+    word, h = name.rsplit("_", 1)
+    of = "of exporters of the year before the base year"
+    if word == "exporter_after":
+        return f"exports {h} years after the base year, {of}"
+    return f"exports in each of the {h} years after the base year, {of}"
+
+
+def _check_years(look_back: int, horizons: Sequence[int], sustained: int) -> None:
+    whole = [look_back, sustained, *horizons]
+    if (
+        any(int(n) != n for n in whole)
+        or look_back < 1
+        or sustained < 2
+        or any(h < 0 for h in horizons)
+    ):
+        raise DataError(
+            "look_back is a number of years, 1 or more; sustained is 2 or more; horizons are 0 or more."
+        )
+
+
+def _exporters_only(
+    data: Shipments | pd.DataFrame, given: Shipments | None, level: str
+) -> tuple[Panel, Shipments]:
+    """Shipments in the place of the panel: entry of firms is refused, entry into lines is not."""
+    columns = [] if isinstance(data, Shipments) else list(data.columns)
+    if (
+        isinstance(data, pd.DataFrame)
+        and not {"product", "destination"} & set(columns)
+        and level == "firm"
+    ):
+        raise DataError(
+            "Give the firm-years their roles first: impact.panel(frame, unit=..., time=..., cohort=...)."
+        )
+    if level == "firm":
+        raise DataError(
+            "These data hold exporters only: a firm is in them because it exports, so nobody is seen who could have entered and did "
+            "not, and a rate of entry would have no denominator. Give a panel of firms from a register, exporters and others; "
+            "or ask impact.dynamics for the share of entrants among exporters, which needs exporters only."
+        )
+    source = given or take_shipments(data)
+    with opened(source) as (relations, _):
+        rows = relations.frame(
+            "SELECT s.firm, s.year, s.exporter, coalesce(e.cents, 0) AS cents FROM firm_states s "
+            "LEFT JOIN export_years e ON e.firm = s.firm AND e.year = s.year ORDER BY s.firm, s.year"
+        )
+    known = rows["exporter"].notna()
+    frame = pd.DataFrame({
+        source.unit: source.firms[rows["firm"].to_numpy() - 1], "year": rows["year"],
+        "exporter": rows["exporter"].astype("float64"), source.value: source.amount(rows["cents"]).where(known),
+    })  # fmt: skip
+    return make_a_panel(frame, unit=source.unit, time="year"), source
+
+
+def _entry_rows(
+    data: Panel, given: Shipments | None, exports: str | None, alive: str | None, minimum: float,
+    look_back: int, horizons: tuple[int, ...], sustained: int,
+) -> pd.DataFrame:  # fmt: skip
+    """Rows of `entry_years` with the firm's identifier as `unit`."""
+
+    def fetch(relations: Relations) -> pd.DataFrame:
+        make_entry_years(relations, look_back=look_back, horizons=horizons, sustained=sustained)
+        return relations.frame("SELECT * FROM entry_years ORDER BY firm, year")
+
+    if given is not None:
+        with opened(given, data, minimum=minimum, exports=exports, alive=alive) as (
+            relations,
+            codes,
+        ):
+            rows = fetch(relations)
+        return rows.assign(
+            unit=pd.Series(codes.index, index=codes.to_numpy())[rows["firm"]].to_numpy()
+        )
+    states = panel_states(data, exports=exports, alive=alive, minimum=minimum)
+    codes, firms = pd.factorize(states["unit"], sort=True)
+    with open_relations(threads=1) as relations:
+        put_states(relations, states.assign(firm=codes + 1)[["firm", "year", "exporter", "alive"]])
+        rows = fetch(relations)
+    return rows.assign(unit=np.asarray(firms)[rows["firm"].to_numpy() - 1])
+
+
+def _aligned(data: Panel, rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Columns of outcome rows in the order and with the index of the panel."""
+    keyed = rows.set_index(["unit", "year"])[list(names)]
+    wanted = pd.MultiIndex.from_arrays([data.data[data.unit], data.data[data.time]])
+    found = keyed.reindex(wanted).astype("float64")
+    return pd.DataFrame(found.to_numpy(), columns=list(names), index=data.data.index)
+
+
+def _firm_entry(
+    data: Panel, given: Shipments | None, exports: str | None, alive: str | None, minimum: float,
+    look_back: int, horizons: tuple[int, ...], sustained: int,
+) -> Panel:  # fmt: skip
+    rows = _entry_rows(data, given, exports, alive, minimum, look_back, horizons, sustained)
+    if not (rows["exporter"] == 0).any():
+        raise DataError(
+            "This panel holds exporters only: no firm-year without exports is observed, so nobody could have entered. Entry is not 0 "
+            "here, it cannot be measured. Add firms that do not export, from a register."
+        )
+    names = [n for n in _WORDS if n != "exporter" or n not in data.data]
+    names += ["entry_at_risk", "new_entry_at_risk"]
+    ahead = [c for c in rows if str(c).startswith(("entry_within_", "sustained_entry_within_"))]
+    extra = ["entrant", "years_known", "exports_before_look_back", "exporter"]
+    columns = _aligned(data, rows, [*dict.fromkeys([*names, *ahead, *extra])])
+    base = None if data.cohort is None else data.data[data.time] == data.data[data.cohort]
+    if base is not None:
+        _refuse_participants_who_export(data, columns, base, look_back)
+    counts = _firm_counts(columns, names, ahead, look_back, base, sustained)
+    notes = []
+    always = columns["exporter"].groupby(data.data[data.unit]).max()
+    if (always == 1).all():
+        notes.append(
+            "Every firm of the panel exports at some time: if firms are in the data because they export, the rates of entry are of "
+            "those who entered in the end."
+        )
+    return data.with_outcomes(columns[[*names, *ahead]], counts, tuple(notes))
+
+
+def _refuse_participants_who_export(
+    data: Panel, columns: pd.DataFrame, base: pd.Series, look_back: int
+) -> None:
+    """A programme that took in exporters only has no effect on entry to estimate."""
+    known = columns.loc[base, "new_entry_at_risk"].dropna()
+    exported = columns.loc[base, "entry_at_risk"].dropna()
+    if len(known) and known.sum() == 0 and not exported.any():
+        raise DataError(
+            f"No participant could have entered: each of the {len(known):,} whose past is known exported in the {look_back} years before "
+            "joining, or was not active in the year before. A programme that takes in exporters only has no effect on entry to "
+            "estimate; it is not 0. Ask for entry into products or destinations (level=...), or for survival."
+        )
+
+
+def _firm_counts(
+    columns: pd.DataFrame, names: Sequence[str], ahead: Sequence[str], look_back: int, base: pd.Series | None, sustained: int
+) -> tuple[OutcomeCount, ...]:  # fmt: skip
+    risk = {"entrant": "entry_at_risk", "new_entrant": "new_entry_at_risk",
+            "first_time_exporter": "entry_at_risk", "re_entrant": "entry_at_risk"}  # fmt: skip
+    counts = []
+    for name in names:
+        if name in ("entry_at_risk", "new_entry_at_risk"):
+            continue
+        at_risk = columns[risk[name]] == 1 if name in risk else columns[name].notna()
+        flags = _entry_flags(columns, name, at_risk, look_back)
+        counts.append(
+            event_count(
+                name, _WORDS[name].format(look_back=look_back), columns[name], at_risk, flags
+            )
+        )
+    for name in ahead:
+        h = name.rsplit("_", 1)[1]
+        kind = (
+            f"exports in {sustained} years in a row" if name.startswith("sustained") else "exports"
+        )
+        label = f"{kind} within {h} years of the base year, of firms without exports in the {look_back} years before"
+        at_risk = columns[name].notna()
+        if base is not None:
+            at_risk &= base
+        said = [] if base is None else ["counted for participants, from the year of joining"]
+        counts.append(event_count(name, label, columns[name], at_risk, said))
+    return tuple(counts)
+
+
+def _entry_flags(columns: pd.DataFrame, name: str, at_risk: pd.Series, look_back: int) -> list[str]:
+    flags = []
+    events = int(((columns[name] == 1) & ~at_risk).sum()) if name != "exporter" else 0
+    if events:
+        flags.append(
+            f"{events:,} entries by firms that were not active the year before are not counted"
+        )
+    if name == "new_entrant":
+        longer = (columns[name] == 1) & (columns["years_known"] > look_back)
+        if longer.any():
+            before = (columns.loc[longer, "exports_before_look_back"] > 0).mean()
+            flags.append(
+                f"of {int(longer.sum()):,} new entrants whose longer past is known, {100 * before:.1f} % had exported before the look-back"
+            )
+    if name == "first_time_exporter":
+        flags.append("first in the data: an earlier time before them is not seen")
+    return flags
+
+
+def _line_entry(
+    data: Panel, given: Shipments, level: str, exports: str | None, alive: str | None, minimum: float, look_back: int
+) -> Panel:  # fmt: skip
+    with opened(given, data, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
+        make_entry_years(relations, look_back=look_back, horizons=(), sustained=2)
+        make_line_years(relations, level, look_back=look_back)
+        make_line_entry(relations, level, look_back=look_back)
+        rows = relations.frame(f"SELECT * FROM {level}_entry ORDER BY firm, year")
+        keys = {"product": "product", "destination": "destination", "pair": "product, destination"}[
+            level
+        ]
+        potential = int(relations.frame(
+            f"SELECT count(*) AS n FROM (SELECT DISTINCT {keys} FROM export_pairs) lines")["n"].iloc[0])  # fmt: skip
+    rows["unit"] = pd.Series(codes.index, index=codes.to_numpy())[rows["firm"]].to_numpy()
+    names = {"new": f"new_{PLURAL[level]}", "adds": f"adds_{level}", "share_new": f"new_{level}_share",
+             "value_share_new": f"new_{level}_value_share"}  # fmt: skip
+    rows = rows.assign(living=rows["alive"].fillna(True).astype("float64"))
+    columns = _aligned(data, rows, [*names, "served", "living"])
+    living = (columns.pop("living") == 1) & columns["new"].notna()
+    served = columns.pop("served")
+    columns = columns.rename(columns=names)
+    return data.with_outcomes(
+        columns, _line_counts(columns, names, level, look_back, potential, served, living)
+    )
+
+
+def _line_counts(
+    columns: pd.DataFrame, names: dict[str, str], level: str, look_back: int, potential: int, served: pd.Series, living: pd.Series
+) -> tuple[OutcomeCount, ...]:  # fmt: skip
+    lines = PLURAL[level]
+    past = f"not exported in the {look_back} years before"
+    new = columns[names["new"]]
+    cells = int(potential * living.sum() - served[living].sum())
+    events = int(new[living].sum())
+    return (
+        OutcomeCount(
+            names["new"], f"new {lines}: {past}", "lines", int(new.notna().sum()), cells, events,
+            events / cells if cells else np.nan,
+            (f"at risk: {lines} of {potential:,} in the data that the firm did not export in the look-back",),
+        ),
+        event_count(names["adds"], f"any new {level}", columns[names["adds"]], living),
+        level_count(names["share_new"], f"share of new {lines} in the firm's {lines}", "share", columns[names["share_new"]]),
+        level_count(names["value_share_new"], f"share of new {lines} in the firm's exports", "share",
+                    columns[names["value_share_new"]]),
+    )  # fmt: skip

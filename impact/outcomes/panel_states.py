@@ -1,0 +1,100 @@
+"""What a panel says of its firm-years: exporter or not, alive or not, or not known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from impact.core.errors import DataError
+from impact.core.panel import Panel, require_columns
+
+_INACTIVE, _UNOBSERVED = "inactive", "unobserved"
+
+
+def exports_column(panel: Panel, exports: str | None) -> str | None:
+    """The column that tells who exports: the named one, else `exporter`, else the one that begins with `exports`.
+
+    Raises
+    ------
+    DataError
+        If the named column is missing, or several could be meant.
+    """
+    if exports is not None:
+        require_columns(panel.data, [exports])
+        return exports
+    if "exporter" in panel.data:
+        return "exporter"
+    near = [str(c) for c in panel.data if str(c).startswith("exports")]
+    if len(near) > 1:
+        raise DataError(
+            f"Which column tells who exports: {', '.join(near)}? Name it: exports='{near[0]}'."
+        )
+    return near[0] if near else None
+
+
+def panel_states(
+    panel: Panel,
+    *,
+    exports: str | None = None,
+    alive: str | None = None,
+    minimum: float = 0.0,
+    need_exports: bool = True,
+) -> pd.DataFrame:
+    """Say of each row of a panel what is known of it.
+
+    Parameters
+    ----------
+    panel : Panel
+    exports : str, optional
+        Column of exports, or of 0/1 for exporters; see `exports_column`.
+    alive : str, optional
+        Column that is true (or 1) where the firm was active in the year. Default: what a column `state` says; where there is
+        none, it is not known.
+    minimum : float
+        Exports up to this value do not make an exporter.
+    need_exports : bool
+        Whether a panel without a column of exports is refused.
+
+    Returns
+    -------
+    DataFrame
+        In the panel's order, with its index: `unit, year, exporter` (1.0, 0.0, missing), `alive` (boolean, with missing),
+        `observed` (bool).
+
+    Raises
+    ------
+    DataError
+        If there is no column of exports, or `alive` is not true or false.
+    """
+    data = panel.data
+    column = exports_column(panel, exports)
+    if column is None and need_exports:
+        raise DataError("The panel has no column of exports. Name it: exports='...'.")
+    state = data["state"].astype("str") if "state" in data else pd.Series("", index=data.index)
+    active = _alive(data, alive, state)
+    exporter = pd.Series(np.nan, index=data.index)
+    if column is not None:
+        amount = pd.to_numeric(data[column], errors="coerce").astype("float64")
+        floor = 0.0 if column == "exporter" else minimum
+        exporter = (amount > floor).astype("float64").where(amount.notna())
+    gone = (active == False).fillna(False)  # noqa: E712  (a boolean with missing values)
+    exporter = exporter.mask(gone & exporter.isna(), 0.0).mask(state == _UNOBSERVED)
+    return pd.DataFrame({
+        "unit": data[panel.unit], "year": data[panel.time].astype("int64"), "exporter": exporter,
+        "alive": active, "observed": state != _UNOBSERVED,
+    })  # fmt: skip
+
+
+def _alive(data: pd.DataFrame, alive: str | None, state: pd.Series) -> pd.Series:
+    if alive is None:
+        known = state.isin(["active_exporter", "active_nonexporter", _INACTIVE])
+        return (state != _INACTIVE).astype("boolean").where(known)
+    require_columns(data, [alive])
+    number = pd.to_numeric(data[alive], errors="coerce")
+    bad = data[alive].notna() & ~number.isin([0, 1])
+    if bad.any():
+        raise DataError(
+            f"'{alive}' must be true or false (1 or 0) in each row, or missing; {int(bad.sum()):,} rows are not, the first "
+            f"at index {data.index[int(np.flatnonzero(bad)[0])]}."
+        )
+    return number.astype("boolean")
