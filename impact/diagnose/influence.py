@@ -89,7 +89,7 @@ def without_each(
     [-1.0, 0.5, 0.5]
     """
     n = len(psi)
-    codes = pd.factorize(cluster)[0]
+    codes = pd.factorize(cluster, sort=True)[0]
     sums = cluster_sums(psi[:, None], cluster)[:, 0]
     own = sums[codes]
     squares = (sums**2).sum() - own**2 + (own - psi) ** 2
