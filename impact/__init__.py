@@ -28,8 +28,14 @@ if TYPE_CHECKING:
     from impact.estimate.att import att
     from impact.estimate.effect import EffectResult
     from impact.estimate.regress import regress
+    from impact.outcomes.anniversary import FirstYears, first_years
+    from impact.outcomes.discoveries import discoveries
+    from impact.outcomes.diversification import Diversification, diversification
+    from impact.outcomes.dynamics import DynamicsResult, dynamics
     from impact.outcomes.entry import entry, export_survival
+    from impact.outcomes.margins import Margins, margins
     from impact.outcomes.shipments import Shipments, shipments
+    from impact.outcomes.spells import SpellTable, spells
     from impact.report.receive import Received, receive
     from impact.value.cost_effectiveness import ValueResult, cost_effectiveness
     from impact.value.ratio import RatioResult, ratio
@@ -41,10 +47,14 @@ _WHERE = {
     "CheckResult": "impact.diagnose.check",
     "DataError": "impact.core.errors",
     "DesignError": "impact.core.errors",
+    "Diversification": "impact.outcomes.diversification",
+    "DynamicsResult": "impact.outcomes.dynamics",
     "EffectResult": "impact.estimate.effect",
     "EstimationError": "impact.core.errors",
     "Fault": "impact.core.errors",
+    "FirstYears": "impact.outcomes.anniversary",
     "ImpactError": "impact.core.errors",
+    "Margins": "impact.outcomes.margins",
     "MatchResult": "impact.design.match",
     "MissingEngine": "impact.core.errors",
     "Panel": "impact.core.panel",
@@ -52,14 +62,20 @@ _WHERE = {
     "Received": "impact.report.receive",
     "ReportError": "impact.core.errors",
     "Shipments": "impact.outcomes.shipments",
+    "SpellTable": "impact.outcomes.spells",
     "StudyError": "impact.core.errors",
     "ValueResult": "impact.value.cost_effectiveness",
     "att": "impact.estimate.att",
     "audit": "impact.claims.audit",
     "check": "impact.diagnose.check",
     "cost_effectiveness": "impact.value.cost_effectiveness",
+    "discoveries": "impact.outcomes.discoveries",
+    "diversification": "impact.outcomes.diversification",
+    "dynamics": "impact.outcomes.dynamics",
     "entry": "impact.outcomes.entry",
     "export_survival": "impact.outcomes.entry",
+    "first_years": "impact.outcomes.anniversary",
+    "margins": "impact.outcomes.margins",
     "match": "impact.design.match",
     "methods": "impact.catalogue",
     "panel": "impact.core.panel",
@@ -67,6 +83,7 @@ _WHERE = {
     "receive": "impact.report.receive",
     "regress": "impact.estimate.regress",
     "shipments": "impact.outcomes.shipments",
+    "spells": "impact.outcomes.spells",
 }
 
 __all__ = [
@@ -74,10 +91,14 @@ __all__ = [
     "CheckResult",
     "DataError",
     "DesignError",
+    "Diversification",
+    "DynamicsResult",
     "EffectResult",
     "EstimationError",
     "Fault",
+    "FirstYears",
     "ImpactError",
+    "Margins",
     "MatchResult",
     "MissingEngine",
     "Panel",
@@ -85,14 +106,20 @@ __all__ = [
     "Received",
     "ReportError",
     "Shipments",
+    "SpellTable",
     "StudyError",
     "ValueResult",
     "att",
     "audit",
     "check",
     "cost_effectiveness",
+    "discoveries",
+    "diversification",
+    "dynamics",
     "entry",
     "export_survival",
+    "first_years",
+    "margins",
     "match",
     "methods",
     "panel",
@@ -100,6 +127,7 @@ __all__ = [
     "receive",
     "regress",
     "shipments",
+    "spells",
 ]
 
 

@@ -59,7 +59,7 @@ def entry(
     look_back : int
         Years without exports (or without the line) before a new entry.
     horizons : sequence of int
-        Years h after a base year, for `entry_within_h`; `level="firm"` only.
+        Years h after a base year, for `entry_within_h` and `entry_after_h`; `level="firm"` only.
     sustained : int
         Years in a row that make entry a sustained one.
 
@@ -72,7 +72,8 @@ def entry(
         - `entry_at_risk`, `new_entry_at_risk`: whether the firm could have entered: no exports in the year before (in each
           of the `look_back` years), and not known to be inactive in the year before;
         - `entry_within_h`, `sustained_entry_within_h`: taking the row's year t as the base (the year of joining, say),
-          whether the firm exports in any of t to t + h, and in `sustained` years in a row of them; missing for firms not at risk.
+          whether the firm exports in any of t to t + h, and in `sustained` years in a row of them; missing for firms not at risk;
+        - `entry_after_h`, for h above 0: whether such a firm exports in t + h, so that entrants who stopped again do not count.
 
         For another level: `new_products` (lines not served in the look-back), `adds_product`, `new_product_share` of lines and
         `new_product_value_share` of value; and so on for destinations and pairs.
@@ -87,7 +88,7 @@ def entry(
     -----
     With E the exporter of a year, entrant = E(t) (1 - E(t-1)), as in the Exporter Dynamics Database; new entrant = E(t) times the
     product of 1 - E(t-l) over l = 1 ... look_back; first-time exporter, over all years before; re-entrant = entrant
-    that exported earlier, so that entrant = first-time exporter + re-entrant wherever the past decides it. The value of a firm that exported in the
+    that exported earlier, so that entrant = first-time exporter + re-entrant; both are known where all years before are. The value of a firm that exported in the
     look-back is 0; it is not at risk. Whatever would need a year that was not observed is missing.
     The first years of the data have no past, so nothing is known there.
 
@@ -278,7 +279,8 @@ def _firm_entry(
         )
     names = [n for n in _WORDS if n != "exporter" or n not in data.data]
     names += ["entry_at_risk", "new_entry_at_risk"]
-    ahead = [c for c in rows if str(c).startswith(("entry_within_", "sustained_entry_within_"))]
+    windows = ("entry_within_", "sustained_entry_within_", "entry_after_")
+    ahead = [c for c in rows if str(c).startswith(windows)]
     extra = ["entrant", "years_known", "exports_before_look_back", "exporter"]
     columns = _aligned(data, rows, [*dict.fromkeys([*names, *ahead, *extra])])
     base = None if data.cohort is None else data.data[data.time] == data.data[data.cohort]
@@ -330,7 +332,8 @@ def _firm_counts(
         kind = (
             f"exports in {sustained} years in a row" if name.startswith("sustained") else "exports"
         )
-        label = f"{kind} within {h} years of the base year, of firms without exports in the {look_back} years before"
+        when = f"{h} years after" if name.startswith("entry_after") else f"within {h} years of"
+        label = f"{kind} {when} the base year, of firms without exports in the {look_back} years before"
         at_risk = columns[name].notna()
         if base is not None:
             at_risk &= base

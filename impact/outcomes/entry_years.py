@@ -23,7 +23,8 @@ def make_entry_years(
     - `entry_at_risk`, `new_entry_at_risk`: no exports in the year before, or in each of the `look_back` years before, by a firm
       that was not known to be inactive in the year before;
     - for each horizon h: `entry_within_h` (exports in any of the years t to t + h) and `sustained_entry_within_h` (in
-      `sustained` years in a row within them), known only for those at risk of new entry in t;
+      `sustained` years in a row within them), known only for those at risk of new entry in t; so is `entry_after_h`, h above 0
+      (exports in t + h, whatever it did before);
       `exporter_after_h` (exports in t + h) and `export_survival_h` (in each of t + 1 to t + h), known only for exporters of t - 1.
 
     Parameters
@@ -55,6 +56,7 @@ def entry_columns(horizons: Sequence[int], sustained: int) -> list[str]:
         names.append(f"entry_within_{h}")
         if h >= sustained - 1:
             names.append(f"sustained_entry_within_{h}")
+        names += [f"entry_after_{h}"] if h else []
         names += [f"exporter_after_{h}"]
         names += [f"export_survival_{h}"] if h else []
     return names
@@ -70,20 +72,25 @@ def _ahead(first: int, last: int) -> str:
 
 
 def _any(column: str, first: int, last: int) -> str:
-    """1 where any of the rows ahead is 1, 0 where all are 0, else missing."""
+    """1 where any of the rows ahead is 1, 0 where all are 0; missing unless all are known.
+
+    A 1 that is seen before the window closes says nothing of those who are not seen to its end: known ones and unknown
+    zeros would make every rate too high in the last years of the data.
+    """
     window = _ahead(first, last)
     return (
-        f"CASE WHEN sum({column}) {window} > 0 THEN 1 "
-        f"WHEN count({column}) {window} = {last - first + 1} THEN 0 ELSE NULL END"
+        f"CASE WHEN count({column}) {window} < {last - first + 1} THEN NULL "
+        f"WHEN sum({column}) {window} > 0 THEN 1 ELSE 0 END"
     )
 
 
 def _all(column: str, first: int, last: int) -> str:
-    """0 where any of the rows ahead is 0, 1 where all are 1, else missing."""
+    """1 where all of the rows ahead are 1, else 0; missing unless all are known."""
     window = _ahead(first, last)
+    whole = last - first + 1
     return (
-        f"CASE WHEN sum({column}) {window} < count({column}) {window} THEN 0 "
-        f"WHEN count({column}) {window} = {last - first + 1} THEN 1 ELSE NULL END"
+        f"CASE WHEN count({column}) {window} < {whole} THEN NULL "
+        f"WHEN sum({column}) {window} = {whole} THEN 1 ELSE 0 END"
     )
 
 
@@ -115,10 +122,11 @@ def _query(look_back: int, horizons: tuple[int, ...], sustained: int) -> str:
         "firm", "year", "exporter", f"{entrant} AS entrant",
         f"CASE WHEN exporter IS NULL OR near_known < {look_back} THEN NULL WHEN exporter = 1 AND near_exports = 0 THEN 1 "
         "ELSE 0 END AS new_entrant",
-        f"CASE WHEN ({entrant}) IS NULL THEN NULL WHEN ({entrant}) = 0 OR far_exports > 0 THEN 0 "
-        "WHEN far_known = passed THEN 1 ELSE NULL END AS first_time_exporter",
-        f"CASE WHEN ({entrant}) IS NULL THEN NULL WHEN ({entrant}) = 0 THEN 0 WHEN far_exports > 0 THEN 1 "
-        "WHEN far_known = passed THEN 0 ELSE NULL END AS re_entrant",
+        # Of those whose whole past is known: else an old exporter would be recognised, and a first-time one never.
+        f"CASE WHEN ({entrant}) IS NULL OR far_known < passed THEN NULL WHEN ({entrant}) = 1 AND far_exports = 0 THEN 1 "
+        "ELSE 0 END AS first_time_exporter",
+        f"CASE WHEN ({entrant}) IS NULL OR far_known < passed THEN NULL WHEN ({entrant}) = 1 AND far_exports > 0 THEN 1 "
+        "ELSE 0 END AS re_entrant",
         "CASE WHEN before IS NULL THEN NULL WHEN before = 0 AND coalesce(alive_before, TRUE) THEN 1 ELSE 0 END AS entry_at_risk",
         f"CASE WHEN near_known < {look_back} THEN NULL WHEN {risk} THEN 1 ELSE 0 END AS new_entry_at_risk",
         f"CASE WHEN near_known = {look_back} THEN 1 ELSE 0 END AS look_back_observed",
@@ -133,6 +141,7 @@ def _query(look_back: int, horizons: tuple[int, ...], sustained: int) -> str:
             )
         picked.append(f"CASE WHEN before = 1 THEN at_{h} ELSE NULL END AS exporter_after_{h}")
         if h:
+            picked.append(f"CASE WHEN {risk} THEN at_{h} ELSE NULL END AS entry_after_{h}")
             picked.append(f"CASE WHEN before = 1 THEN all_{h} ELSE NULL END AS export_survival_{h}")
     return f"SELECT {', '.join(picked)} FROM (SELECT *, {', '.join(ahead) or 'firm AS none_ahead'} FROM ({runs}) runs) ahead"
 

@@ -34,7 +34,7 @@ SELECT firm, year, product, CAST(sum(cents) AS BIGINT) AS cents, count(*) AS pai
 """
 
 _BY_DESTINATION = f"""
-SELECT firm, year, destination, CAST(sum(cents) AS BIGINT) AS cents
+SELECT firm, year, destination, CAST(sum(cents) AS BIGINT) AS cents, min(first_month) AS first_month
 {_POSITIVE} GROUP BY firm, year, destination
 """
 
@@ -108,5 +108,7 @@ def sum_cells(relations: Relations) -> None:
     """
     relations.view("export_products", _BY_PRODUCT)
     relations.view("export_destinations", _BY_DESTINATION)
-    relations.view("export_pairs", f"SELECT firm, year, product, destination, cents {_POSITIVE}")
+    relations.view(
+        "export_pairs", f"SELECT firm, year, product, destination, cents, first_month {_POSITIVE}"
+    )
     relations.make("export_years", _FIRM_YEARS)

@@ -66,7 +66,7 @@ def make_line_years(relations: Relations, level: str, *, look_back: int) -> None
     if level not in LEVELS:
         raise ImpactError(f"There is no level {level!r}; choose from {', '.join(LEVELS)}.")
     name = f"{level}_years"
-    spans = _spans(relations)
+    spans = firm_spans(relations)
     query = _query(level, look_back)
     if len(spans) == 1:
         relations.make(name, query.format(firms=""))
@@ -78,7 +78,7 @@ def make_line_years(relations: Relations, level: str, *, look_back: int) -> None
     relations.view(name, " UNION ALL ".join(f"SELECT * FROM {part}" for part in parts))
 
 
-def _spans(relations: Relations) -> list[Span]:
+def firm_spans(relations: Relations) -> list[Span]:
     """Ranges of firms of about equally many pairs."""
     total = relations.frame(
         "SELECT CAST(coalesce(sum(pairs), 0) AS BIGINT) AS n, coalesce(max(firm), 0) AS last FROM export_years"

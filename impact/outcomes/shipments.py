@@ -33,6 +33,8 @@ class Shipments:
     cells : DataFrame
         `firm, year, product, destination` as codes, `cents` (value in units of 10^-decimals), `lines`, `shipments`,
         `first_month`, `last_month`; in the order of the keys.
+    months : DataFrame
+        `firm, year, month, cents` of the cells that hold exports; empty where months are not known.
     unit, time, value : str
         What the caller's columns are called.
     product, destination : str or None
@@ -46,6 +48,7 @@ class Shipments:
     """
 
     cells: pd.DataFrame
+    months: pd.DataFrame
     unit: str
     time: str
     value: str
@@ -66,7 +69,7 @@ class Shipments:
     @property
     def dated(self) -> bool:
         """Whether months are known."""
-        return bool(self.cells["first_month"].notna().any())
+        return len(self.months) > 0
 
     def amount(self, cents: pd.Series | npt.NDArray[Any]) -> pd.Series:
         """Whole numbers of the cells as amounts."""
@@ -114,7 +117,8 @@ def shipments(
     value : str, optional
         Value in one currency. Default: `value`, else the one column whose name begins with `value` or `exports`.
     month : str, optional
-        Month, 1 to 12, where `time` is a year. Default: `month`, else `first_month`, where the table has it.
+        Month, 1 to 12, where `time` is a year. Default: `month`, where the table has it. Rows that are sums over a year may have
+        `first_month` instead: then the start of spells is dated, and nothing else.
 
     Returns
     -------
@@ -169,13 +173,17 @@ def shipments(
     by = rows.groupby(["firm", "year", "product", "destination"], sort=True)
     cells = by.agg(cents=("cents", "sum"), lines=("cents", "size"), shipments=("positive", "sum"),
                    first_month=("month", "min"), last_month=("month", "max")).reset_index()  # fmt: skip
+    # The first month of a sum over the year does not tell when the rest of it was shipped.
+    dated = rows["month"].notna() & ("first_month" not in roles)
+    kept = rows[(by["cents"].transform("sum") > 0) & dated]
+    monthly = kept.groupby(["firm", "year", "month"], sort=True)["cents"].sum().reset_index()
     ledger = Ledger.opened("shipments", len(data), len(coded["unit"][1]) if coded["unit"] else 0)
     if not (cells["cents"] > 0).any():
         raise DataError(f"No cell of '{roles['value']}' is positive, so nothing was exported.")
     none = np.array([], dtype=object)
     firms, products, destinations = (none if c is None else c[1] for c in coded.values())
     return Shipments(
-        cells, roles["unit"], roles["time"], roles["value"], roles.get("product"), roles.get("destination"),
+        cells, monthly, roles["unit"], roles["time"], roles["value"], roles.get("product"), roles.get("destination"),
         firms, products, destinations, decimals, ledger,
     )  # fmt: skip
 
@@ -204,9 +212,10 @@ def _roles(
             )
         value = "value" if "value" in columns or not near else near[0]
     roles["value"] = value
-    months = month or next((c for c in ("month", "first_month") if c in columns), None)
-    if months is not None:
-        roles["month"] = months
+    if month is not None or "month" in columns:
+        roles["month"] = month or "month"
+    elif "first_month" in columns:
+        roles["first_month"] = "first_month"
     require_columns(data, list(dict.fromkeys(roles.values())))
     return roles
 
@@ -227,12 +236,13 @@ def _when(
             "write a year such as 2012",
         )
         months = pd.Series(np.nan, index=data.index)
-        if "month" in roles:
-            months = pd.to_numeric(data[roles["month"]], errors="coerce").astype("float64")
+        dated = roles.get("month") or roles.get("first_month")
+        if dated is not None:
+            months = pd.to_numeric(data[dated], errors="coerce").astype("float64")
             good = months.isna() | (months.between(1, 12) & (months == np.floor(months)))
             faults += _faults(
                 data,
-                roles["month"],
+                dated,
                 good,
                 "the month is not 1 to 12",
                 "write a month, or leave it empty",
@@ -361,7 +371,7 @@ def opened(
         if known is None:
             states_of_exporters(relations, source.years, minimum=least)
         else:
-            put_states(relations, _with_exports(relations, known, least))
+            put_states(relations, _with_exports(relations, known, least, source.years))
         yield relations, codes
 
 
@@ -390,13 +400,14 @@ def _population(
     return states.assign(firm=found.reindex(states["unit"]).to_numpy()), found
 
 
-def _with_exports(relations: Relations, known: pd.DataFrame, least: int) -> pd.DataFrame:
+def _with_exports(
+    relations: Relations, known: pd.DataFrame, least: int, years: Sequence[int]
+) -> pd.DataFrame:
     """States of the panel, where shipments prove an exporter and a row of the panel without exports a non-exporter."""
     shipped = relations.frame(
         f"SELECT firm, year, CAST(CASE WHEN cents > {least} THEN 1 ELSE 0 END AS DOUBLE) AS shipped FROM export_years "
         "ORDER BY firm, year"
     )
-    years = set(shipped["year"])
     shipped = shipped[shipped["firm"].isin(known["firm"])]
     both = known.merge(shipped, on=["firm", "year"], how="outer")
     both["observed"] = both["observed"].fillna(False).astype(bool)

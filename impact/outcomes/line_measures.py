@@ -1,0 +1,137 @@
+"""How evenly a firm-year's exports are spread over its lines, and what changed since the year before; in SQL.
+
+Everything comes from the whole numbers of `line_years`, so a measure is the same in every order of rows and with every number of threads.
+"""
+
+from __future__ import annotations
+
+from impact.engines.relations import Relations
+from impact.outcomes.firm_states import STATES
+from impact.outcomes.line_years import KEYS, SCALE
+
+CHANGES = ("n_lines", "hhi", "entropy", "theil")
+"""Measures whose change is split into lines that stayed, came and went."""
+
+MEASURES = (
+    "n_lines", "hhi", "hhi_normalised", "hhi_normalised_potential", "effective_number", "entropy", "effective_entropy",
+    "theil", "theil_between", "theil_within", "top1_share", "top3_share", "gini",
+)  # fmt: skip
+"""Of the lines of one year."""
+
+FATE = ("new_lines", "new_lines_alive_2", "new_lines_grown_2")
+"""Lines that are new after the look-back, and what became of them two years later."""
+
+
+def potential_lines(relations: Relations, level: str) -> int:
+    """How many lines of a level occur in the data at all."""
+    keys = ", ".join(KEYS[level])
+    found = relations.frame(
+        f"SELECT count(*) AS n FROM (SELECT DISTINCT {keys} FROM export_pairs) lines"
+    )
+    return int(found["n"].iloc[0])
+
+
+def make_line_measures(relations: Relations, level: str, *, potential: int) -> None:
+    """Make the view `product_measures`, `destination_measures` or `pair_measures`, one row per firm and year of `firm_states`.
+
+    `n_lines` is 0 where nothing is exported and missing where that is not known; every other measure is missing in both. With
+    s the shares of n_1 lines and n the number of potential ones (Cadot, Carrere and Strauss-Kahn 2011 for the Theil index):
+
+    - `hhi` = sum of s^2; `hhi_normalised` = (H - 1/n_1) / (1 - 1/n_1), `hhi_normalised_potential` the same with n; 1 where n_1 (n) is 1;
+      `effective_number` = 1/H;
+    - `entropy` = - sum of s ln s, `effective_entropy` = exp(entropy);
+    - `theil` = ln n - entropy = `theil_between` + `theil_within`, with ln(n/n_1) between active and inactive lines and ln n_1 - entropy
+      within the active ones; `theil_between_old` and `theil_between_new`: with three groups, lines of the year before, new ones,
+      and inactive ones, S ln(S n / n_group) for the share S of the group;
+    - `top1_share`, `top3_share`; `gini` with the factor n_1/(n_1 - 1), missing for one line.
+
+    For a firm that exported in the year before, too: `change_x`, and its parts `new_x` (lines unused the year before), `dropped_x` (lines of the
+    year before that are gone, with their sign) and `continuing_x`, which sum to it, for x in `n_lines, hhi, entropy, theil`.
+
+    `new_lines` of the look-back with which `line_years` was made, `new_lines_alive_2` of them exported two years later,
+    `new_lines_grown_2` with no less value than on entry; missing where the look-back, or the two years, were not observed.
+
+    Parameters
+    ----------
+    relations : Relations
+        Holds `entry_years` and the `line_years` of the level.
+    level : {"product", "destination", "pair"}
+    potential : int
+        The number n of lines that could be exported; no less than any firm exports.
+    """
+    relations.view(f"{level}_measures", _query(level, potential))
+
+
+def _double(column: str) -> str:
+    """A decimal as a double: through text, which rounds right on either engine."""
+    return f"CAST(CAST({column} AS STRING) AS DOUBLE)"
+
+
+def _query(level: str, potential: int) -> str:
+    parts = {}
+    for t, year in (("", "l"), ("_before", "b")):
+        parts[f"x{t}"] = f"CAST({year}.cents AS DOUBLE)"
+        parts[f"n{t}"] = f"CAST({year}.n AS DOUBLE)"
+        parts[f"squares{t}"] = _double(f"{year}.squares")
+        parts[f"bits{t}"] = f"{_double(f'{year}.entropy')} / {SCALE}e0"
+    for word, year in (("added", "l"), ("left", "b")):
+        parts[f"{word}_n"] = f"CAST({year}.{word}_n AS DOUBLE)"
+        parts[f"{word}_x"] = f"CAST({year}.{word}_cents AS DOUBLE)"
+        parts[f"{word}_squares"] = _double(f"{year}.{word}_squares")
+        parts[f"{word}_bits"] = f"{_double(f'{year}.{word}_entropy')} / {SCALE}e0"
+    inner = ", ".join(f"{sql} AS {name}" for name, sql in parts.items())
+    ranked = _double("l.ranked")
+    rows = (
+        f"SELECT s.firm, s.year, s.exporter, e.look_back_observed, later.exporter AS later_exporter, CAST(l.cents AS BIGINT) AS cents, l.top1, l.top3, "
+        f"l.new_n, l.new_alive, l.new_grown, {ranked} AS ranked, {inner} "
+        f"FROM {STATES} s JOIN entry_years e ON e.firm = s.firm AND e.year = s.year "
+        f"LEFT JOIN {level}_years l ON l.firm = s.firm AND l.year = s.year AND s.exporter = 1 "
+        f"LEFT JOIN {STATES} p ON p.firm = s.firm AND p.year = s.year - 1 "
+        f"LEFT JOIN {level}_years b ON b.firm = s.firm AND b.year = s.year - 1 AND p.exporter = 1 "
+        f"LEFT JOIN {STATES} later ON later.firm = s.firm AND later.year = s.year + 2"
+    )
+    return f"SELECT {', '.join(_picked(potential))} FROM ({rows}) m"
+
+
+def _picked(potential: int) -> list[str]:
+    most = f"{potential}e0"
+    hhi, ent = "squares / (x * x)", "bits"
+    both = "x IS NOT NULL AND x_before IS NOT NULL"
+    # What lines of a group hold: their number, squared shares, entropy, and their part of the Theil index.
+    groups = {
+        "n_lines": ("added_n", "left_n", "n", "n_before"),
+        "hhi": ("added_squares / (x * x)", "left_squares / (x_before * x_before)", hhi, "squares_before / (x_before * x_before)"),
+        "entropy": ("added_bits", "left_bits", ent, "bits_before"),
+        "theil": (f"added_x / x * ln({most}) - added_bits", f"left_x / x_before * ln({most}) - left_bits", f"ln({most}) - bits",
+                  f"ln({most}) - bits_before"),
+    }  # fmt: skip
+    picked = [
+        "firm", "year", "exporter", "cents",
+        "CASE WHEN exporter = 0 THEN 0e0 ELSE n END AS n_lines", f"{hhi} AS hhi",
+        f"CASE WHEN n = 1 THEN 1e0 ELSE ({hhi} - 1 / n) / (1 - 1 / n) END AS hhi_normalised",
+        f"{'CASE WHEN n IS NULL THEN NULL ELSE 1e0 END' if potential == 1 else f'({hhi} - 1 / {most}) / (1 - 1 / {most})'} AS hhi_normalised_potential",
+        "x * x / squares AS effective_number", f"{ent} AS entropy", f"exp({ent}) AS effective_entropy",
+        f"ln({most}) - {ent} AS theil", f"ln({most} / n) AS theil_between", f"ln(n) - {ent} AS theil_within",
+        "CAST(top1 AS DOUBLE) / x AS top1_share", "CAST(top3 AS DOUBLE) / x AS top3_share",
+        "CASE WHEN n > 1 THEN ((n + 1) * x - 2 * ranked) / ((n - 1) * x) ELSE NULL END AS gini",
+        f"CASE WHEN {both} THEN CASE WHEN added_n < n THEN (x - added_x) / x * ln((x - added_x) / x * {most} / (n - added_n)) "
+        "ELSE 0e0 END ELSE NULL END AS theil_between_old",
+        f"CASE WHEN {both} THEN CASE WHEN added_n > 0 THEN added_x / x * ln(added_x / x * {most} / added_n) ELSE 0e0 END ELSE NULL "
+        "END AS theil_between_new",
+    ]  # fmt: skip
+    for name, (new, dropped, now, before) in groups.items():
+        change = f"({now}) - ({before})"
+        picked += [
+            f"CASE WHEN {both} THEN {change} ELSE NULL END AS change_{name}",
+            f"CASE WHEN {both} THEN {new} ELSE NULL END AS new_{name}",
+            f"CASE WHEN {both} THEN -({dropped}) ELSE NULL END AS dropped_{name}",
+            f"CASE WHEN {both} THEN {change} - ({new}) + ({dropped}) ELSE NULL END AS continuing_{name}",
+        ]
+    known = "exporter IS NOT NULL AND look_back_observed = 1"
+    followed = f"{known} AND later_exporter IS NOT NULL"
+    picked += [
+        f"CASE WHEN {known} THEN CASE WHEN exporter = 1 THEN new_n ELSE 0 END ELSE NULL END AS new_lines",
+        f"CASE WHEN {followed} THEN CASE WHEN exporter = 1 THEN new_alive ELSE 0 END ELSE NULL END AS new_lines_alive_2",
+        f"CASE WHEN {followed} THEN CASE WHEN exporter = 1 THEN new_grown ELSE 0 END ELSE NULL END AS new_lines_grown_2",
+    ]
+    return picked

@@ -1,0 +1,332 @@
+"""Entry, on ten firms over seven years. A number is exports, `.` none, `x` not active (unborn or dead), `?` not observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import impact
+
+FIRMS = """
+        2010  2011  2012  2013  2014  2015  2016
+A         .     .     .     5     5     5     5     # enters in 2013
+B         5     5     5     5     5     5     5     # always exports
+C         .     .     .     .     .     .     .     # never does
+D         5     .     .     .     5     .     .     # comes back after three years
+E         5     .     .     5     5     .     5     # comes back after two years, and after one
+F         .     ?     .     5     .     .     .     # was not observed in 2011
+G         x     x     .     5     5     .     .     # is born in 2012
+H         .     .     .     5     x     x     x     # enters, and dies
+I         x     x     x     5     5     5     5     # is born an exporter in 2013
+J         .     .     .     .     .     5     ?     # enters, and is lost from sight
+"""
+
+Draw = Callable[[impact.Panel, str], dict[str, list[str]]]
+Read = Callable[[str], dict[str, list[str]]]
+
+
+@pytest.fixture
+def firms(drawn: Callable[..., impact.Panel]) -> impact.Panel:
+    return impact.entry(drawn(FIRMS), look_back=3, horizons=(0, 1))
+
+
+def row(panel: impact.Panel, outcome: str) -> pd.Series:
+    return panel.counts().set_index("outcome").loc[outcome]
+
+
+def test_an_entrant_exports_and_did_not_the_year_before(
+    firms: impact.Panel, shown: Draw, expected: Read
+) -> None:
+    """The first year has no year before; after a year that was not observed nothing is known."""
+    assert shown(firms, "entrant") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     .     .     1     .     .     .
+B         ?     .     .     .     .     .     .
+C         ?     .     .     .     .     .     .
+D         ?     .     .     .     1     .     .
+E         ?     .     .     1     .     .     1
+F         ?     ?     ?     1     .     .     .
+G         ?     .     .     1     .     .     .
+H         ?     .     .     1     .     .     .
+I         ?     .     .     1     .     .     .
+J         ?     .     .     .     .     1     ?
+""")
+
+
+def test_a_new_entrant_has_three_years_without(
+    firms: impact.Panel, shown: Draw, expected: Read
+) -> None:
+    """D had three, E had two. Of F one of the three is not known until 2015."""
+    assert shown(firms, "new_entrant") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     ?     ?     1     .     .     .
+B         ?     ?     ?     .     .     .     .
+C         ?     ?     ?     .     .     .     .
+D         ?     ?     ?     .     1     .     .
+E         ?     ?     ?     .     .     .     .
+F         ?     ?     ?     ?     ?     .     .
+G         ?     ?     ?     1     .     .     .
+H         ?     ?     ?     1     .     .     .
+I         ?     ?     ?     1     .     .     .
+J         ?     ?     ?     .     .     1     ?
+""")
+
+
+def test_a_first_timer_never_exported_and_a_re_entrant_did(
+    firms: impact.Panel, shown: Draw, expected: Read
+) -> None:
+    """Whether F exported in 2011 is not known, so that its later entry would be neither; it leaves both, in every year."""
+    assert shown(firms, "first_time_exporter") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     .     .     1     .     .     .
+B         ?     .     .     .     .     .     .
+C         ?     .     .     .     .     .     .
+D         ?     .     .     .     .     .     .
+E         ?     .     .     .     .     .     .
+F         ?     ?     ?     ?     ?     ?     ?
+G         ?     .     .     1     .     .     .
+H         ?     .     .     1     .     .     .
+I         ?     .     .     1     .     .     .
+J         ?     .     .     .     .     1     ?
+""")
+    assert shown(firms, "re_entrant") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     .     .     .     .     .     .
+B         ?     .     .     .     .     .     .
+C         ?     .     .     .     .     .     .
+D         ?     .     .     .     1     .     .
+E         ?     .     .     1     .     .     1
+F         ?     ?     ?     ?     ?     ?     ?
+G         ?     .     .     .     .     .     .
+H         ?     .     .     .     .     .     .
+I         ?     .     .     .     .     .     .
+J         ?     .     .     .     .     .     ?
+""")
+    data = firms.data
+    known = data["first_time_exporter"].notna()
+    parts = data["first_time_exporter"] + data["re_entrant"]
+    assert (parts[known] == data.loc[known, "entrant"]).all()
+
+
+def test_at_risk_is_who_could_have_entered(firms: impact.Panel) -> None:
+    """2013: A C G H J (I was not yet born, of F too little is known); 2014: C D J; 2015: C J; 2016: C.
+
+    A and G and H, then D, then J entered: 5 of 11. I entered without having been at risk, and is named.
+    """
+    found = row(firms, "new_entrant")
+    assert (found["n_at_risk"], found["n_event"]) == (11, 5)
+    assert found["value"] == 5 / 11
+    assert "1 entries by firms that were not active the year before" in found["flags"]
+    at_risk = firms.data[firms.data["new_entry_at_risk"] == 1].groupby("year")["firm"].agg("".join)
+    assert at_risk.to_dict() == {
+        2013: "ACGHJ",
+        2014: "CDJ",
+        2015: "CJ",
+        2016: "C",
+    }
+
+
+def test_entry_within_a_year_of_a_base_year(
+    firms: impact.Panel, shown: Draw, expected: Read
+) -> None:
+    """Taking each year as that of joining: does the firm export in it or in the next? Of those at risk only.
+
+    J exports in 2015 and is lost in 2016. It leaves base year 2015 as it would had it not exported: who is kept must not depend on what is
+    found.
+    """
+    assert shown(firms, "entry_within_1") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     ?     ?     1     ?     ?     ?
+B         ?     ?     ?     ?     ?     ?     ?
+C         ?     ?     ?     .     .     .     ?
+D         ?     ?     ?     ?     1     ?     ?
+E         ?     ?     ?     ?     ?     ?     ?
+F         ?     ?     ?     ?     ?     ?     ?
+G         ?     ?     ?     1     ?     ?     ?
+H         ?     ?     ?     1     ?     ?     ?
+I         ?     ?     ?     ?     ?     ?     ?
+J         ?     ?     ?     .     1     ?     ?
+""")
+
+
+def test_sustained_entry_needs_two_years_in_a_row(
+    firms: impact.Panel, shown: Draw, expected: Read
+) -> None:
+    """H died after one year, D stopped after one: hit and run. Whether J went on in 2016 is not known.
+
+    C does not export in 2016; the two years that begin there end after the data, so it leaves the window, as all do.
+    """
+    assert shown(firms, "sustained_entry_within_1") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     ?     ?     1     ?     ?     ?
+B         ?     ?     ?     ?     ?     ?     ?
+C         ?     ?     ?     .     .     .     ?
+D         ?     ?     ?     ?     .     ?     ?
+E         ?     ?     ?     ?     ?     ?     ?
+F         ?     ?     ?     ?     ?     ?     ?
+G         ?     ?     ?     1     ?     ?     ?
+H         ?     ?     ?     .     ?     ?     ?
+I         ?     ?     ?     ?     ?     ?     ?
+J         ?     ?     ?     .     .     ?     ?
+""")
+    assert "sustained_entry_within_0" not in firms.data
+
+
+def test_participants_are_counted_from_their_year_of_joining(
+    drawn: Callable[..., impact.Panel],
+) -> None:
+    """A, C and D join in 2014: A exports already; D enters, C does not."""
+    panel = impact.entry(drawn(FIRMS, joined=dict.fromkeys("ACD", 2014)), horizons=(1,))
+    found = row(panel, "entry_within_1")
+    assert (found["n_at_risk"], found["n_event"]) == (2, 1)
+    assert "from the year of joining" in found["flags"]
+
+
+def test_exporters_stay_or_stop(
+    drawn: Callable[..., impact.Panel], shown: Draw, expected: Read
+) -> None:
+    """Of firms that exported in t - 1: in each of t + 1 and t + 2. H is dead in 2014, which is not exporting.
+
+    D and G are seen to stop in 2016. For base year 2015 the window ends in 2017, after the data: they leave it, as A does, which
+    may go on.
+    """
+    panel = impact.export_survival(drawn(FIRMS), horizons=[1, 2])
+    assert shown(panel, "export_survival_2") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     ?     ?     ?     1     ?     ?
+B         ?     1     1     1     1     ?     ?
+C         ?     ?     ?     ?     ?     ?     ?
+D         ?     .     ?     ?     ?     ?     ?
+E         ?     .     ?     ?     .     ?     ?
+F         ?     ?     ?     ?     .     ?     ?
+G         ?     ?     ?     ?     .     ?     ?
+H         ?     ?     ?     ?     .     ?     ?
+I         ?     ?     ?     ?     1     ?     ?
+J         ?     ?     ?     ?     ?     ?     ?
+""")
+    assert shown(panel, "exporter_after_1")["E"] == ["?", ".", "?", "?", ".", "1", "?"]
+
+
+@pytest.mark.parametrize("level", ["product", "destination", "pair"])
+def test_new_lines_of_a_firm(level: str) -> None:
+    """Coffee to Germany, then tea too (2013), then coffee again to the same place: only tea is new, and only once."""
+    rows = pd.DataFrame(
+        [("a", 2010, "coffee", "DE"), ("a", 2011, "coffee", "DE"), ("a", 2012, "coffee", "DE"),
+         ("a", 2013, "coffee", "DE"), ("a", 2013, "tea", "FR"), ("a", 2014, "tea", "FR"), ("b", 2010, "tea", "US")],
+        columns=["firm_id", "year", "product", "destination"]).assign(value=[1, 1, 1, 1, 3, 1, 1])  # fmt: skip
+    panel = impact.entry(rows, level=level)
+    word = {"product": "products", "destination": "destinations", "pair": "pairs"}[level]
+    first = panel.data[panel.data["firm_id"] == "a"].set_index("year")
+    assert first[f"new_{word}"].isna().tolist() == [True, True, True, False, False]
+    assert first.loc[[2013, 2014], f"new_{word}"].tolist() == [1, 0]
+    assert first.loc[2013, f"new_{level}_share"] == 0.5
+    assert first.loc[2013, f"new_{level}_value_share"] == 0.75
+    found = row(panel, f"new_{word}")
+    # Lines in the data: two products, or three of the others. 2013 and 2014 are known for a and b. a served one line before 2013 and
+    # two before 2014; b served one before 2013 (its tea of 2010) and none in 2011 to 2013.
+    potential = 2 if level == "product" else 3
+    assert found["n_at_risk"] == 4 * potential - (1 + 2 + 1 + 0)
+    assert found["n_event"] == 1
+    assert row(panel, f"adds_{level}")[["n_at_risk", "n_event"]].tolist() == [4, 1]
+
+
+def test_exporters_only_have_no_rate_of_entry(drawn: Callable[..., impact.Panel]) -> None:
+    shipments = pd.DataFrame(
+        {
+            "firm_id": ["a", "b"],
+            "year": [2014, 2015],
+            "product": "x",
+            "destination": "DE",
+            "value": 1.0,
+        }
+    )
+    with pytest.raises(impact.DataError, match=r"exporters only.*register"):
+        impact.entry(shipments)
+    with pytest.raises(impact.DataError, match="exporters only"):
+        impact.entry(impact.shipments(shipments))
+    with pytest.raises(impact.DataError, match="Entry is not 0 here, it cannot be measured"):
+        impact.entry(drawn("2010 2011\nA 5 5\nB 3 2"))
+    said = impact.entry(drawn("2010 2011\nA 5 5\nB . 2"), look_back=1).notes
+    assert "Every firm of the panel exports at some time" in said[0]
+
+
+def test_a_programme_of_exporters_has_no_effect_on_entry(
+    drawn: Callable[..., impact.Panel],
+) -> None:
+    with pytest.raises(impact.DataError, match=r"No participant could have entered.*it is not 0"):
+        impact.entry(drawn(FIRMS, joined={"B": 2014}))
+    # Of one who joins in 2011 three years before are not seen: nothing is known, so nothing is refused.
+    found = row(impact.entry(drawn(FIRMS, joined={"B": 2011})), "entry_within_1")
+    assert (
+        found["n_at_risk"] == 0
+        and pd.isna(found["value"])
+        and "nobody is at risk" in found["flags"]
+    )
+
+
+def test_who_was_not_active_is_no_non_exporter(drawn: Callable[..., impact.Panel]) -> None:
+    """A column of one's own may say who was alive; then the dead are not at risk."""
+    rows = pd.DataFrame({"firm": ["a", "a", "b", "b"], "year": [2012, 2013] * 2, "exports": [0.0, 4.0, 0.0, 0.0],
+                         "alive": [True, True, False, True]})  # fmt: skip
+    panel = impact.panel(rows, unit="firm", time="year")
+    without = row(impact.entry(panel, look_back=1, horizons=(0,)), "entrant")
+    told = row(impact.entry(panel, look_back=1, horizons=(0,), alive="alive"), "entrant")
+    assert without[["n_at_risk", "n_event"]].tolist() == [2, 1]
+    assert told[["n_at_risk", "n_event"]].tolist() == [1, 1]
+
+
+def test_a_minimum_makes_the_exporter(drawn: Callable[..., impact.Panel]) -> None:
+    panel = impact.entry(drawn("2010 2011 2012\nA . 5 50\nB . . ."), minimum=10.0, look_back=1)
+    assert panel.data["entrant"].tolist()[1:3] == [0.0, 1.0]
+
+
+def test_shipments_tell_who_exports(drawn: Callable[..., impact.Panel]) -> None:
+    """A panel without exports: its firms are at risk, and what they shipped says who entered."""
+    rows = pd.DataFrame(
+        {"firm": list("aabb"), "year": [2012, 2013] * 2, "state": "active_nonexporter"}
+    )
+    shipped = pd.DataFrame(
+        {"firm": ["a"], "year": [2013], "product": ["x"], "destination": ["DE"], "value": [7.0]}
+    )
+    seen = pd.DataFrame(
+        {"firm": ["z"], "year": [2012], "product": ["x"], "destination": ["DE"], "value": [7.0]}
+    )
+    shipments = impact.shipments(pd.concat([shipped, seen]), unit="firm")
+    panel = impact.entry(
+        impact.panel(rows, unit="firm", time="year"), shipments, look_back=1, horizons=()
+    )
+    assert np.array_equal(panel.data["entrant"], [np.nan, 1.0, np.nan, 0.0], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"level": "village"}, "choose from firm, product"),
+        ({"look_back": 0}, "1 or more"),
+        ({"horizons": (-1,)}, "0 or more"),
+        ({"level": "product"}, "needs the shipments"),
+        ({"exports": "sales"}, "sales"),
+        ({"alive": "exports_eur"}, "must be true or false"),
+    ],
+)
+def test_what_cannot_be_asked(
+    drawn: Callable[..., impact.Panel], given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(impact.DataError, match=said):
+        impact.entry(drawn(FIRMS), **given)
+
+
+def test_the_panel_is_not_touched_and_the_order_of_rows_is_its_own(
+    drawn: Callable[..., impact.Panel],
+) -> None:
+    panel = drawn(FIRMS)
+    before = panel.data.copy(deep=True)
+    mixed = impact.panel(panel.data.sample(frac=1, random_state=3), unit="firm", time="year")
+    one, two = impact.entry(panel), impact.entry(mixed)
+    pd.testing.assert_frame_equal(panel.data, before)
+    pd.testing.assert_frame_equal(one.data, two.data.loc[one.data.index])
+    pd.testing.assert_frame_equal(one.counts(), two.counts())
