@@ -77,6 +77,25 @@ class Panel:
             )
         return self.data.groupby(self.unit, sort=True)[self.cohort].first()
 
+    def by_unit(self, column: str) -> pd.Series:
+        """A column that is constant within the firm, by firm (sorted); missing where no row has a value.
+
+        Raises
+        ------
+        DataError
+            If the column is missing, or changes within a firm.
+        """
+        require_columns(self.data, [column])
+        by = self.data.groupby(self.unit, sort=True)[column]
+        several = by.nunique()
+        changing = several.index[several > 1]
+        if len(changing):
+            raise DataError(
+                f"'{column}' changes within {len(changing):,} firms, such as {changing[0]!r}. Give a column that is "
+                "constant within the firm, such as its first value."
+            )
+        return by.first()
+
     def wide(self, column: str) -> pd.DataFrame:
         """One column as a table of firms (sorted) by periods (sorted); absent firm-years are missing."""
         require_columns(self.data, [column])

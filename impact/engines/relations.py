@@ -17,7 +17,7 @@ Safe
 - count(DISTINCT x), bool_or, bool_and, max_by and min_by without ties, aggregates with FILTER (WHERE ...), HAVING.
 - Joins with ON and named columns, USING, CROSS JOIN, EXISTS and NOT EXISTS, IN (...), UNION ALL, WITH, scalar subqueries,
   VALUES ... AS t(a, b), range(a, b) AS t(n).
-- row_number, lag and sums OVER (... ORDER BY a key that is total).
+- row_number, lag, lead, counts and sums OVER (... ORDER BY a key that is total), with ROWS BETWEEN and without.
 - year, month, make_date, comparison of dates, CAST(date AS STRING), DATE '2015-01-31'.
 - CASE, coalesce, nullif, greatest, least, if(condition, a, b), IS [NOT] DISTINCT FROM.
 
@@ -28,6 +28,7 @@ Traps
 - concat(x, NULL) and regexp_replace (first or every match) differ; so do substring(x, 0, n), chr, ascii, hash, datediff, date - date.
 - CAST of text to a number: Spark refuses '1.5' and '1e3' as BIGINT, DuckDB takes '1_000'. Try the pattern first, then cast.
 - CAST to BIGINT: DuckDB rounds, Spark truncates. Round or floor first.
+- ln and exp of doubles: the last digit is that of the engine's library. Terms are summed as whole numbers (outcomes/line_years.py).
 - CAST(double AS STRING), decimal / decimal, avg of decimals, round(double): of different form or type. Divide doubles.
 - CAST(text AS DATE) takes more forms in Spark; try the pattern first.
 - Sums of doubles depend on the order of rows, on either engine. Sum whole cents.

@@ -12,7 +12,6 @@ from impact.core.errors import DataError
 from impact.core.panel import Panel
 from impact.engines.relations import Relations
 from impact.outcomes.entry_years import make_entry_years
-from impact.outcomes.european_union import in_european_union, is_country_code
 from impact.outcomes.line_measures import (
     CHANGES,
     FATE,
@@ -21,6 +20,7 @@ from impact.outcomes.line_measures import (
     potential_lines,
 )
 from impact.outcomes.line_years import LEVELS, PLURAL, make_line_years
+from impact.outcomes.region_shares import make_region_shares
 from impact.outcomes.shipments import Shipments, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
 
@@ -262,26 +262,8 @@ def _with_regions(
 ) -> pd.DataFrame:
     """Shares of exports that leave the home region, and that go to the European Union of the year."""
     codes = [str(d) for d in given.destinations]
-    years = sorted({int(y) for y in rows["year"]})
-    region = set() if home is None else {str(h) for h in home}
-    unknown = sorted(region - set(codes))
-    if home is not None and len(unknown) == len(region):
-        raise DataError(
-            f"No destination of the home region is in the data: {', '.join(unknown[:5])}."
-        )
-    named = bool(codes) and all(is_country_code(c) for c in codes)
-    relations.put("destination_regions", pd.DataFrame([
-        (place, year, int(code not in region), int(in_european_union(code, year)))
-        for place, code in enumerate(codes, 1) for year in years
-    ], columns=["destination", "year", "outside", "eu"]))  # fmt: skip
-    found = relations.frame(
-        "SELECT l.firm, l.year, CAST(sum(l.cents * r.outside) AS DOUBLE) / CAST(sum(l.cents) AS DOUBLE) AS share_outside_home, "
-        "CAST(sum(l.cents * r.eu) AS DOUBLE) / CAST(sum(l.cents) AS DOUBLE) AS share_eu FROM export_destinations l "
-        "JOIN destination_regions r ON r.destination = l.destination AND r.year = l.year GROUP BY l.firm, l.year"
-    )
-    wanted = [
-        c for c, ask in (("share_outside_home", home is not None), ("share_eu", named)) if ask
-    ]
+    wanted = make_region_shares(relations, codes, rows["year"], home)
+    found = relations.frame("SELECT * FROM region_shares")
     rows = rows.merge(found[["firm", "year", *wanted]], on=["firm", "year"], how="left")
     rows[wanted] = rows[wanted].where(rows["exporter"] == 1)
     return rows

@@ -14,6 +14,7 @@ import pandas as pd
 
 from impact.core.errors import ImpactError
 from impact.engines.relations import Relations
+from impact.outcomes.outcome_years import OutcomeRules, make_outcome_years, outcome_columns
 
 ROSTER_WORDS = ("programme", "service", "nucleus", "partner", "consortium")
 """Words of a firm's first participation."""
@@ -46,6 +47,10 @@ class PanelSources:
         Of amounts: `eur`, or `eur_2015`.
     customs_years : tuple of int
         Years for which customs files hold any row; in others no firm's exports are observed.
+    outcomes : OutcomeRules or None
+        Which outcomes become columns.
+    destinations : tuple of str
+        What the destinations 1, 2, ... of the shipments are.
     """
 
     first_year: int
@@ -60,6 +65,8 @@ class PanelSources:
     minimum_cents: int = 0
     suffix: str = "eur"
     customs_years: tuple[int, ...] = ()
+    outcomes: OutcomeRules | None = None
+    destinations: tuple[str, ...] = ()
 
 
 _REGISTER_COLUMNS = {
@@ -96,6 +103,8 @@ def make_panel(relations: Relations, sources: PanelSources) -> None:
     relations.view("panel_register", _register(sources))
     relations.view("panel_lives", _lives(sources))
     relations.make("panel_states", _states(sources))
+    if sources.outcomes is not None:
+        make_outcome_years(relations, sources.outcomes, sources.destinations)
     relations.view("panel", _panel(sources))
     found = relations.frame(
         "SELECT (SELECT count(*) FROM panel_states) AS held, (SELECT count(*) FROM firms) AS firms"
@@ -222,6 +231,9 @@ def _panel(sources: PanelSources) -> str:
                    "p.hours AS programme_hours", f"p.cost_{eur} AS programme_cost_{eur}",
                    *(f"p.{c} AS {c}" for c in ROSTER_WORDS)]  # fmt: skip
         joins += " LEFT JOIN roster_firms p ON p.firm_id = f.firm_id"
+    if sources.outcomes is not None:
+        picked += [f"o.{c.name} AS {c.name}" for c in outcome_columns(sources.outcomes)]
+        joins += " LEFT JOIN outcome_years o ON o.firm = s.firm AND o.year = s.year"
     return f"SELECT {', '.join(picked)} {joins}"
 
 
@@ -230,11 +242,14 @@ def panel_columns(sources: PanelSources) -> list[str]:
     roster = ["joined", "joined_month", "after_joining", "services", "programme_hours",
               f"programme_cost_{sources.suffix}", *ROSTER_WORDS] if sources.roster else []  # fmt: skip
     eur = sources.suffix
+    outcomes = (
+        [] if sources.outcomes is None else [c.name for c in outcome_columns(sources.outcomes)]
+    )
     return [
         "firm_id", "year", "state", "exporter", f"exports_{eur}", "destinations", "products", "pairs",
         "shipments", "hhi_products", "hhi_destinations", "hhi_pairs", "first_month", "last_month",
         "employees", f"sales_{eur}", f"wages_{eur}", "sector", "region", "size_class", "country",
-        "women_led", "birth_year", *roster,
+        "women_led", "birth_year", *roster, *outcomes,
     ]  # fmt: skip
 
 

@@ -70,19 +70,43 @@ def panel_states(
     column = exports_column(panel, exports)
     if column is None and need_exports:
         raise DataError("The panel has no column of exports. Name it: exports='...'.")
-    state = data["state"].astype("str") if "state" in data else pd.Series("", index=data.index)
-    active = _alive(data, alive, state)
+    life = activity(panel, alive)
+    active = life["alive"]
     exporter = pd.Series(np.nan, index=data.index)
     if column is not None:
         amount = pd.to_numeric(data[column], errors="coerce").astype("float64")
         floor = 0.0 if column == "exporter" else minimum
         exporter = (amount > floor).astype("float64").where(amount.notna())
     gone = (active == False).fillna(False)  # noqa: E712  (a boolean with missing values)
-    exporter = exporter.mask(gone & exporter.isna(), 0.0).mask(state == _UNOBSERVED)
+    exporter = exporter.mask(gone & exporter.isna(), 0.0).mask(~life["observed"])
     return pd.DataFrame({
         "unit": data[panel.unit], "year": data[panel.time].astype("int64"), "exporter": exporter,
-        "alive": active, "observed": state != _UNOBSERVED,
+        "alive": active, "observed": life["observed"],
     })  # fmt: skip
+
+
+def activity(panel: Panel, alive: str | None = None) -> pd.DataFrame:
+    """Say of each row of a panel whether the firm was active, as far as that is known.
+
+    Parameters
+    ----------
+    panel : Panel
+    alive : str, optional
+        As in `panel_states`.
+
+    Returns
+    -------
+    DataFrame
+        With the panel's index: `alive` (boolean, with missing), `observed` (bool; false where a column `state` says unobserved).
+
+    Raises
+    ------
+    DataError
+        If `alive` is not true or false.
+    """
+    data = panel.data
+    state = data["state"].astype("str") if "state" in data else pd.Series("", index=data.index)
+    return pd.DataFrame({"alive": _alive(data, alive, state), "observed": state != _UNOBSERVED})
 
 
 def _alive(data: pd.DataFrame, alive: str | None, state: pd.Series) -> pd.Series:

@@ -41,8 +41,41 @@ def intake_blocks(intake: Intake) -> list[Block]:
         blocks.append(linkage_table(intake.linkage.table))
     if intake.states is not None:
         blocks.append(states_table(intake.states))
+    if intake.outcomes is not None:
+        blocks.append(outcomes_table(intake.outcomes))
     blocks += notice_blocks(intake.notices)
     return blocks
+
+
+def outcomes_table(counts: pd.DataFrame) -> Table:
+    """T1f: for each outcome, who could have had it and who did."""
+    rows: list[Row] = []
+    for line in counts.to_dict("records"):
+        name = str(line["outcome"])
+        n = int(line["n_at_risk"])
+        event = not pd.isna(line["n_event"])
+        share = 100.0 if line["unit"] in ("0/1", "share") else 1.0
+        unit = "%" if share == 100 else str(line["unit"])
+        decimals = 1 if share == 100 else 3 if unit in ("nats", "index", "log points") else 2
+        value = float(line["value"])
+        cells: tuple[Cell, ...] = (
+            name.replace("_", " "),
+            count_number(int(line["n_obs"]), f"{name}: firm-years known"),
+            count_number(n, f"{name}: firm-years at risk") if event else "–",
+            count_number(int(line["n_event"]), f"{name}: events") if event else "–",
+            Number(share * value, f"{name}: {'events by firm-years at risk' if event else 'mean'}", decimals, unit, n),
+            unit,
+        )  # fmt: skip
+        rows.append(Row(cells))
+    return Table(
+        "T1f",
+        "Outcomes: who could have had them, and who did",
+        (Column("", "left", 1.0), Column("known"), Column("at risk"), Column("events"), Column("rate or mean"), Column("unit", "left")),
+        tuple(rows),
+        ("Firm-years. At risk of entry is a firm that did not export in the year before (new: in each year of the look-back), and was "
+         "not inactive then. Outcomes within or after years of a base year are counted for participants, from their year of joining. What "
+         "was not observed is missing, and is neither at risk nor without the event. These are counts, not effects.",),
+    )  # fmt: skip
 
 
 def linkage_table(table: pd.DataFrame) -> Table:
@@ -157,6 +190,8 @@ def intake_tables(intake: Intake) -> dict[str, pd.DataFrame]:
         tables["observability"] = intake.states
     if intake.coverage is not None:
         tables["coverage_breaks"] = intake.coverage
+    if intake.outcomes is not None:
+        tables["outcomes"] = intake.outcomes
     return tables
 
 

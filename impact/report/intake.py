@@ -25,6 +25,7 @@ from impact.outcomes.firm_panel import (
     panel_columns,
     state_counts,
 )
+from impact.outcomes.outcome_years import make_all_spells, outcome_counts
 from impact.read.staging import Staged, stage
 from impact.report.intake_rules import (
     Tables,
@@ -110,6 +111,12 @@ class Intake:
         Breaks that were found.
     roster : Roster or None
     budget : Budget or None
+    destinations : tuple of str
+        Codes of the countries of destination, in order.
+    outcomes : DataFrame or None
+        Counts of the outcomes of the panel: see `impact.core.counts`.
+    extra : dict of str to Path
+        Name of a further file of working data -> where it lies in `scratch`.
     money : str
         The price base in words.
     """
@@ -125,6 +132,9 @@ class Intake:
     coverage: pd.DataFrame | None = None
     roster: Roster | None = None
     budget: Budget | None = None
+    destinations: tuple[str, ...] = ()
+    outcomes: pd.DataFrame | None = None
+    extra: dict[str, Path] = field(default_factory=dict)
     money: str = ""
     ledgers: list[Ledger] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -330,6 +340,10 @@ def _customs(
     if shipments is None:
         return None
     make_export_years(reading.relations, shipments.ledger, netted=shipments.netted)
+    intake.destinations = tuple(str(t) for t in shipments.destinations["text"])
+    if study.outcomes is not None:
+        reading.relations.put("product_texts", shipments.products[["code", "text"]])
+        reading.relations.put("destination_texts", shipments.destinations[["code", "text"]])
     look_for_repeats(reading, "date" if "date" in meaning.dates else "year")
     _look_at_coverage(study, reading, meaning, shipments.products, intake)
     return shipments.ledger
@@ -442,10 +456,39 @@ def _assemble(
     relations.write(
         f"SELECT {', '.join(intake.columns)} FROM panel ORDER BY firm_id, year", intake.parquet
     )
+    if sources.outcomes is not None:
+        intake.outcomes = outcome_counts(relations, sources.outcomes, roster=sources.roster)
+        if not sources.outcomes.firms:
+            intake.notices.append(Notice(
+                "these data hold exporters only, so entry of firms into exporting cannot be measured, and is not among the outcomes; "
+                "add a register of firms that export and firms that do not"))  # fmt: skip
+        _write_outcomes(study, relations, sources, intake)
     if not study.evaluates:
         return  # the panel is written; nothing is computed from it
     wanted = [c for c in intake.columns if c in {"firm_id", "year", "state", *columns}]
     intake.frame = relations.frame(f"SELECT {', '.join(wanted)} FROM panel ORDER BY firm_id, year")
+
+
+def _write_outcomes(
+    study: Study, relations: Relations, sources: PanelSources, intake: Intake
+) -> None:
+    """Cells of exports and spells, for work in Python; they name firms and stay with the panel."""
+    assert study.outcomes is not None and sources.outcomes is not None
+    queries = {}
+    if "cells" in study.outcomes.files and sources.customs:
+        queries["export_cells"] = (
+            "SELECT f.firm_id, c.year, p.text AS product, d.text AS destination, CAST(c.cents AS DOUBLE) / 100 AS "
+            f"exports_{sources.suffix}, c.shipments, c.first_month, c.last_month FROM export_cells c JOIN firms f ON f.firm = c.firm "
+            "JOIN product_texts p ON p.code = c.product JOIN destination_texts d ON d.code = c.destination "
+            "WHERE c.cents > 0 ORDER BY f.firm_id, c.year, p.text, d.text"
+        )
+    if "spells" in study.outcomes.files:
+        found = make_all_spells(relations, sources.outcomes)
+        queries |= {f"spells_of_{level}s": query for level, query in found.items()}
+    for name, query in queries.items():
+        path = intake.scratch.path / f"{name}.parquet"
+        relations.write(query, path)
+        intake.extra[path.name] = path
 
 
 def _described(relations: Relations, columns: list[str]) -> pd.DataFrame:
@@ -458,7 +501,7 @@ def _described(relations: Relations, columns: list[str]) -> pd.DataFrame:
 def _sources(
     study: Study, relations: Relations, intake: Intake, reports_exports: bool
 ) -> PanelSources:
-    sources = study.sources()
+    sources = replace(study.sources(), destinations=intake.destinations)
     has = intake.present.get("register", ())
     measures = any(c == "sales" or c.startswith("employees") for c in has)
     if not sources.customs:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from impact.outcomes.firm_panel import ROSTER_WORDS
+from impact.outcomes.outcome_years import outcome_columns
 from impact.report.intake import Intake
 from impact.report.receive import Received
 
@@ -84,6 +85,8 @@ def write_panel_files(received: Received, folder: Path) -> list[str]:
         # A copy, not a move: the same study may be written twice.
         (folder / "panel.parquet").write_bytes(intake.parquet.read_bytes())
         columns = intake.columns
+        for name, path in intake.extra.items():
+            (folder / name).write_bytes(path.read_bytes())
     else:
         panel = received.panel
         assert panel is not None
@@ -95,7 +98,7 @@ def write_panel_files(received: Received, folder: Path) -> list[str]:
     dictionary(received, columns).to_csv(
         folder / "dictionary.csv", index=False, lineterminator="\n"
     )
-    return ["panel.parquet", "dictionary.csv"]
+    return ["panel.parquet", *([] if intake is None else intake.extra), "dictionary.csv"]
 
 
 def dictionary(received: Received, columns: list[str]) -> pd.DataFrame:
@@ -113,6 +116,17 @@ def _line(received: Received, column: str) -> tuple[str, str, str, str, str]:
     study = received.study
     if received.intake is None:
         return _declared_line(received, column)
+    rules = study.outcome_rules()
+    made = [] if rules is None else [c for c in outcome_columns(rules) if c.name == column]
+    if made:
+        source = "customs and register" if study.register_ is not None else "customs"
+        return (
+            column,
+            made[0].meaning,
+            made[0].unit,
+            source if study.customs else "register",
+            made[0].missing,
+        )
     name = column.removesuffix(f"_{study.amounts_in}")
     meaning, unit = _WORDS[name]
     customs = study.customs

@@ -17,6 +17,7 @@ from impact.read.claims import read_budget, read_claims
 from impact.read.delimited import TextTable, packaged_file, read_delimited
 from impact.report.intake import Intake, take_in
 from impact.report.manifest import sha256
+from impact.report.refused_forms import refused_forms
 from impact.report.study import DataSection, Study, read_study, used_columns
 from impact.validate.firm_years import FirmYearContract, check_firm_years
 
@@ -110,6 +111,8 @@ def inspect(
     else:
         made, found = _firms(study, path.parent, inputs, ledgers, usable=not study_faults)
     faults += found
+    said = {f.column for f in found}
+    faults += [f for f in refused_forms(study) if f.column not in said]  # where no panel was made
     named = (None, None) if study.claims is None else (study.claims.file, study.claims.budget)
     claims, found = _file(named[0], path.parent, read_claims, inputs)
     faults += found
@@ -222,8 +225,11 @@ def _derived(frame: pd.DataFrame, study: Study, file: str) -> tuple[pd.DataFrame
     """Add the columns of `[derive]`, each from declared or earlier derived ones."""
     roles = study.roles
     assert roles is not None
-    faults: list[Fault] = []
+    given = frame
+    faults = refused_forms(study, given, lambda: _panel(given, study))
     for name, rule in study.derive.items():
+        if rule.zero_logarithm is not None:
+            continue
         if rule.source not in frame:
             faults.append(Fault("the column it is made from comes later or could not be made",
                                 "put it first, or mend that column", file="study.toml",

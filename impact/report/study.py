@@ -13,12 +13,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from impact.core.errors import Fault, StudyError
 from impact.outcomes.firm_panel import PanelSources, panel_columns
+from impact.outcomes.outcome_years import OutcomeRules
 from impact.report.study_files import (
     BudgetSection,
     CustomsSection,
     IdentifierSection,
     LinkageSection,
     MoneySection,
+    OutcomesSection,
     RegisterSection,
     RosterSection,
 )
@@ -66,16 +68,28 @@ class PanelSection(_Section):
 
 
 class Derivation(_Section):
-    """`[derive]`: a column made from a column."""
+    """`[derive]`: a column made from a column. `asinh` and `log1p` can be asked for, and are refused with their reason."""
 
     log: str | None = None
     lag: str | None = None
+    asinh: str | None = None
+    log1p: str | None = None
     before_first: float | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The columns that are named, of which there should be one."""
+        return [c for c in (self.log, self.lag, self.asinh, self.log1p) if c is not None]
 
     @property
     def source(self) -> str:
         """The column it is made from."""
-        return self.log or self.lag or ""
+        return next(iter(self.given), "")
+
+    @property
+    def zero_logarithm(self) -> str | None:
+        """asinh or log1p, where one was asked for."""
+        return "asinh" if self.asinh is not None else "log1p" if self.log1p is not None else None
 
 
 class MatchSection(_Section):
@@ -170,6 +184,7 @@ class Study(_Section):
     money: MoneySection = MoneySection()
     identifiers: IdentifierSection = IdentifierSection()
     linkage: LinkageSection = LinkageSection()
+    outcomes: OutcomesSection | None = None
 
     @property
     def has_deliveries(self) -> bool:
@@ -213,6 +228,21 @@ class Study(_Section):
             active_needs="staff_or_sales" if register is None else register.active_needs,
             minimum_cents=0 if customs is None else round(customs.minimum_value_eur * 100),
             suffix=self.amounts_in,
+            outcomes=self.outcome_rules(),
+        )
+
+    def outcome_rules(self) -> OutcomeRules | None:
+        """What `[outcomes]` declares; None where there is no such section."""
+        o = self.outcomes
+        if o is None:
+            return None
+        return OutcomeRules(
+            look_back=o.look_back,
+            horizons=tuple(sorted(set(o.horizons))),
+            sustained=o.sustained,
+            home=o.home,
+            firms=self.register_ is not None,
+            lines=self.customs is not None,
         )
 
 
@@ -407,6 +437,8 @@ def _cross_faults(study: Study, text: str, name: str) -> list[Fault]:
     if study.data is not None or study.has_deliveries:
         _period_faults(study, add)
         _file_faults(study, add)
+    if study.outcomes is not None:
+        _outcome_faults(study, add)
     if study.data is not None and not study.has_deliveries:
         _data_faults(study, add)
     if study.evaluates and not faults:
@@ -459,6 +491,20 @@ def _file_faults(study: Study, add: Any) -> None:
     if study.linkage.accept_below is not None and not study.linkage.reason.strip():
         add(("linkage", "accept_below"), "a low linkage is accepted without a reason",
             "say why under [linkage]: reason", study.linkage.accept_below)  # fmt: skip
+
+
+def _outcome_faults(study: Study, add: Any) -> None:
+    """`[outcomes]` is made from shipments or from exports in the register."""
+    assert study.outcomes is not None
+    if study.customs is None and study.register_ is None:
+        add(("outcomes",), "outcomes are made from deliveries, and there are none",
+            "add [customs] or [register], or leave [outcomes] out")  # fmt: skip
+    if study.customs is None and study.outcomes.home:
+        add(("outcomes", "home"), "the home region is one of destinations, which only customs files have",
+            "add [customs], or leave home out", ", ".join(study.outcomes.home))  # fmt: skip
+    if any(h < 0 for h in study.outcomes.horizons):
+        add(("outcomes", "horizons"), "a horizon is a number of years after a base year",
+            "write 0 or more", ", ".join(map(str, study.outcomes.horizons)))  # fmt: skip
 
 
 def _data_faults(study: Study, add: Any) -> None:
@@ -520,7 +566,7 @@ def _name_faults(study: Study, add: Any) -> None:
             add(loc, "no column of this name is declared or derived", hint, one)
 
     for made, rule in study.derive.items():
-        if (rule.log is None) == (rule.lag is None):
+        if len(rule.given) != 1:
             add(("derive", made), "give either log or lag", "keep one of the keys")
         else:
             need(("derive", made), [rule.source])

@@ -116,6 +116,16 @@ class IdentifierSection(Section):
     dropped: dict[str, str] = Field(default_factory=dict)
 
 
+class OutcomesSection(Section):
+    """`[outcomes]`: entry, survival, new lines, concentration and margins as columns of the panel."""
+
+    look_back: int = Field(default=3, ge=1, le=20)
+    horizons: tuple[int, ...] = (1, 2, 3)
+    sustained: int = Field(default=2, ge=2, le=10)
+    home: tuple[str, ...] = ()
+    files: tuple[Literal["cells", "spells"], ...] = ("cells", "spells")
+
+
 class LinkageSection(Section):
     """`[linkage]`: how much of the roster must be found."""
 

@@ -1,0 +1,236 @@
+"""The command `impact dynamics`: customs files in; a table, a figure and their data out."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from impact.core.errors import DataError, Fault, ReportError, StudyError, how_many
+from impact.display.canvas import figure_style
+from impact.display.document import Column, Document, Number, Row, Section, Table
+from impact.display.figures import save_svg
+from impact.outcomes.dynamics import DynamicsResult, dynamics_of
+from impact.outcomes.dynamics_groups import ALL, Grouping
+from impact.outcomes.firm_states import states_of_exporters
+from impact.report.customs_alone import PERIOD, CustomsAlone, received_customs
+from impact.report.study import Study, StudySection, read_study
+from impact.report.study_files import CustomsSection, IdentifierSection
+from impact.report.workbook import write_workbook
+
+_ROWS_OF_A_SHEET = 20_000
+_DIGITS = "%.10g"  # sums of floats may differ in the last bits between processors; what is written does not
+_DOTS_PER_INCH = 200
+_ADVICE = (
+    ' Where a remedy declares a key, give it as an option (currency = "USD" is --currency USD; see impact dynamics --help), or '
+    "write a study.toml with [customs]."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicsRun:
+    """What the command prints, and the files it wrote."""
+
+    text: str
+    files: tuple[Path, ...]
+
+
+def run_dynamics(
+    files: Sequence[str],
+    *,
+    by: str | None = None,
+    digits: int | None = None,
+    exit_dating: str = "first_absent",
+    growth: str = "log",
+    minimum: float | None = None,
+    out: Path | None = None,
+    first_year: int | None = None,
+    last_year: int | None = None,
+    max_memory: str | None = None,
+    customs: Mapping[str, Any] | None = None,
+) -> DynamicsRun:
+    """Compute exporter dynamics of customs files, and write them.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Customs files, or one study.toml with [customs].
+    by : {"destination", "product"}, optional
+    digits : int, optional
+        First digits of a product that make a group.
+    exit_dating, growth, minimum
+        As in `impact.dynamics`.
+    out : Path, optional
+        Folder; by default the name of the first file with `_dynamics`, in the working folder.
+    first_year, last_year : int, optional
+        Shipments outside leave, counted.
+    max_memory : str, optional
+        What the engine may hold in memory.
+    customs : mapping, optional
+        Keys of [customs] in study.toml.
+
+    Returns
+    -------
+    DynamicsRun
+
+    Raises
+    ------
+    StudyError
+        If study.toml has faults, or an option is none.
+    DataError
+        With every fault of the files; nothing is written then.
+    ReportError
+        If the folder cannot be written.
+    """
+    study, folder, advice = _study(files, first_year, last_year, dict(customs or {}))
+    assert study.customs is not None
+    least = study.customs.minimum_value_eur if minimum is None else minimum
+    grouping = ALL if by is None else Grouping(by, by, digits)
+    if digits is not None and by != "product":
+        raise StudyError("--digits goes with --by product.")
+    with received_customs(
+        study, folder, name=", ".join(files[:3]), advice=advice, max_memory=max_memory
+    ) as given:
+        if least and minimum is None and not given.unit.startswith("EUR"):
+            raise DataError(
+                f"minimum_value_eur is declared, and amounts stand in {given.unit}. Give exchange rates under [money], or "
+                f"--minimum in {given.unit}."
+            )
+        states_of_exporters(given.relations, given.years, minimum=int(np.floor(least * 100)))
+        found = dynamics_of(
+            given.relations, grouping, firms=given.firms, products=given.products, destinations=given.destinations, decimals=2,
+            minimum=least, unit=given.unit, exit_dating=exit_dating, growth=growth, breaks=given.breaks,
+        )  # fmt: skip
+        told = _told(given, found)
+    target = out if out is not None else Path(f"{_stem(files[0])}_dynamics")
+    written = _written(found, target)
+    return DynamicsRun(told, written)
+
+
+def _stem(file: str) -> str:
+    """Name of a file without what says its form."""
+    path = Path(file)
+    name = path.resolve().parent.name if path.name == "study.toml" else path.name
+    return name.split(".")[0] or "customs"
+
+
+def _study(
+    files: Sequence[str], first: int | None, last: int | None, customs: dict[str, Any]
+) -> tuple[Study, Path, str]:
+    """The study of the command: read from study.toml, or made of its options."""
+    path = Path(files[0])
+    _there(files)
+    if path.is_dir() and (path / "study.toml").is_file():
+        path = path / "study.toml"
+    if path.suffix.lower() != ".toml":
+        return _made_study(files, first, last, customs), Path(), _ADVICE
+    given = [f"--{k.replace('_', '-')}" for k in customs] + [o for o, v in (("--first-year", first), ("--last-year", last)) if v]  # fmt: skip
+    if given or len(files) > 1:
+        what = f"{', '.join(given)} is declared in it" if given else "it stands alone"
+        raise StudyError(f"{path}: with a study.toml, {what}. Leave the rest out.")
+    study, faults = read_study(path)
+    if study is not None and study.customs is None:
+        faults = [*faults, Fault("the study has no [customs]", "add [customs] with files, or name the customs files", file=path.name)]  # fmt: skip
+    if study is None or faults:
+        raise StudyError(f"{path}: {how_many(faults)} found; nothing was computed and nothing was written.", faults)  # fmt: skip
+    return study, path.parent, ""
+
+
+def _there(files: Sequence[str]) -> None:
+    """Refuse names of files that are not there, as the person wrote them."""
+    absent = [f for f in files if not glob.has_magic(f) and not os.path.lexists(f)]
+    if absent:
+        faults = [Fault("the file does not exist", "check its name", file=f) for f in absent]
+        raise DataError(f"{how_many(faults)} found; nothing was computed and nothing was written.", faults)  # fmt: skip
+
+
+def _made_study(
+    files: Sequence[str], first: int | None, last: int | None, customs: dict[str, Any]
+) -> Study:
+    begins, ends = PERIOD[0] if first is None else first, PERIOD[1] if last is None else last
+    if begins > ends:
+        raise StudyError(f"The period ends before it begins: {begins} to {ends}.")
+    width = customs.pop("width", None)
+    try:
+        return Study(
+            study=StudySection(name="dynamics", title="Exporter dynamics", programme="", source="", first_year=begins, last_year=ends),
+            customs=CustomsSection(files=tuple(files), **customs),
+            identifiers=IdentifierSection(width=width),
+        )  # fmt: skip
+    except ValidationError as error:
+        faults = [
+            Fault(str(e["msg"])[:1].lower() + str(e["msg"])[1:], "correct the option, or leave it out",
+                  column="--" + str(e["loc"][0]).replace("_", "-"), value=e["input"])
+            for e in error.errors()
+        ]  # fmt: skip
+        raise StudyError("An option of impact dynamics cannot be used.", faults) from None
+
+
+def _told(given: CustomsAlone, found: DynamicsResult) -> str:
+    """What is printed: rows, notices, the table, and what it is not fit for."""
+    ledger = given.ledger
+    lines = [f"{ledger.rows_in:,} rows read, {ledger.rows_used:,} used; {len(given.firms):,} firms, "
+             f"{given.years[0]} to {given.years[-1]}; amounts in {given.money}."]  # fmt: skip
+    lines += [f"  - {line.reason}: {line.rows:,} rows" for line in ledger.lines if line.rows]
+    lines += [f"  note: {notice}" for notice in given.notices]
+    return "\n".join([*lines, "", found.summary(), "",
+                      "Working output for the holder of the data: figures of few firms are not suppressed, so nothing here is fit to "
+                      "be published as it is."])  # fmt: skip
+
+
+def _written(found: DynamicsResult, folder: Path) -> tuple[Path, ...]:
+    """Write everything beside its place, then move whole files to their names."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
+        try:
+            names = _files(found, stage)
+            for name in names:
+                os.replace(stage / name, folder / name)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    except OSError as error:
+        raise ReportError(
+            f"{error.filename or folder} cannot be written: {error.strerror}."
+        ) from error
+    return tuple(folder / name for name in names)
+
+
+def _files(found: DynamicsResult, stage: Path) -> list[str]:
+    found.tidy().to_csv(stage / "dynamics.csv", index=False, lineterminator="\n", float_format=_DIGITS)  # fmt: skip
+    names = ["dynamics.csv"]
+    wide = found.wide().reset_index()
+    if len(wide) <= _ROWS_OF_A_SHEET:
+        write_workbook(_document(found, wide), stage / "dynamics.xlsx")
+        names.append("dynamics.xlsx")
+    figure = found.plot()
+    save_svg(figure, stage / "dynamics.svg")
+    with figure_style():
+        figure.savefig(stage / "dynamics.png", format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})  # fmt: skip
+    return [*names, "dynamics.svg", "dynamics.png"]
+
+
+def _document(found: DynamicsResult, wide: pd.DataFrame) -> Document:
+    """The indicators as one sheet: a row each, a column a year."""
+    units = found.tidy().drop_duplicates("code").set_index("code")["unit"]
+    wide = wide.assign(unit=wide["code"].map(units))
+    years = [c for c in wide.columns if not isinstance(c, str)]
+    texts = [*([found.by] if found.by else []), "code", "indicator", "statistic", "unit"]
+    rows = tuple(
+        Row((*(str(row[c]) for c in texts), *(Number(None if pd.isna(row[y]) else float(row[y]), f"{row['indicator']}, {y}")
+                                              for y in years)))
+        for row in wide.to_dict("records")
+    )  # fmt: skip
+    columns = (*(Column(c, "left") for c in texts), *(Column(str(y)) for y in years))
+    notes = tuple(found.summary().split("\n\n", 1)[1].splitlines())
+    table = Table("dynamics", "Exporter dynamics", columns, rows, notes)
+    return Document("dynamics", "Exporter dynamics", "", (), (Section("Exporter dynamics", (table,)),))  # fmt: skip
