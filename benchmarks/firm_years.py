@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SIZES = (2, 10, 50)
@@ -161,25 +162,25 @@ def polars(folder: Path) -> None:
     made.collect(engine="streaming").write_parquet(folder / "polars.parquet")
 
 
-def run(name: str, folder: Path) -> None:
+def measure(contender: Callable[[Path], None], folder: Path) -> None:
     """Run one contender in this process; print what it took."""
     start = time.perf_counter()
-    globals()[name](folder)
+    contender(folder)
     took = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": took, "peak_mb": peak}))
 
 
-def main(sizes: tuple[int, ...]) -> None:
-    """Draw each size, run every contender on it, print seconds, ratios and peaks."""
+def compare(script: str, contenders: Sequence[str], sizes: Sequence[int]) -> None:
+    """Draw each size, run every contender of a script on it, print seconds, ratios and peaks."""
     print(f"{'millions':>8} {'':8} {'seconds':>8} {'x bare':>7} {'x pandas':>9} {'peak MB':>8}")
     for millions in sizes:
         folder = Path(tempfile.mkdtemp(prefix="impact-benchmark-"))
         try:
             draw(folder, millions)
             took: dict[str, dict[str, float]] = {}
-            for name in CONTENDERS:
-                done = subprocess.run([sys.executable, __file__, "--run", name, str(folder)],
+            for name in contenders:
+                done = subprocess.run([sys.executable, script, "--run", name, str(folder)],
                                       capture_output=True, text=True, check=False)  # fmt: skip
                 if done.returncode:
                     print(
@@ -200,6 +201,6 @@ def main(sizes: tuple[int, ...]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--run"]:
-        run(sys.argv[2], Path(sys.argv[3]))
+        measure(globals()[sys.argv[2]], Path(sys.argv[3]))
     else:
-        main(tuple(int(n) for n in sys.argv[1:]) or SIZES)
+        compare(__file__, CONTENDERS, tuple(int(n) for n in sys.argv[1:]) or SIZES)
