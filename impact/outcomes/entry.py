@@ -347,7 +347,7 @@ def _entry_flags(columns: pd.DataFrame, name: str, at_risk: pd.Series, look_back
     events = int(((columns[name] == 1) & ~at_risk).sum()) if name != "exporter" else 0
     if events:
         flags.append(
-            f"{events:,} entries by firms that were not active the year before are not counted"
+            f"entries by firms that were not active the year before are not counted: {events:,}"
         )
     if name == "new_entrant":
         longer = (columns[name] == 1) & (columns["years_known"] > look_back)

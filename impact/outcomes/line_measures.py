@@ -67,6 +67,11 @@ def _double(column: str) -> str:
     return f"CAST(CAST({column} AS STRING) AS DOUBLE)"
 
 
+def _whole(expression: str) -> str:
+    """What is never negative, but for the last digit of its parts."""
+    return f"CASE WHEN ({expression}) < 0 THEN 0e0 ELSE {expression} END"
+
+
 def _query(level: str, potential: int) -> str:
     parts = {}
     for t, year in (("", "l"), ("_before", "b")):
@@ -108,10 +113,10 @@ def _picked(potential: int) -> list[str]:
     picked = [
         "firm", "year", "exporter", "cents",
         "CASE WHEN exporter = 0 THEN 0e0 ELSE n END AS n_lines", f"{hhi} AS hhi",
-        f"CASE WHEN n = 1 THEN 1e0 ELSE ({hhi} - 1 / n) / (1 - 1 / n) END AS hhi_normalised",
-        f"{'CASE WHEN n IS NULL THEN NULL ELSE 1e0 END' if potential == 1 else f'({hhi} - 1 / {most}) / (1 - 1 / {most})'} AS hhi_normalised_potential",
+        f"CASE WHEN n = 1 THEN 1e0 ELSE {_whole(f'({hhi} - 1 / n) / (1 - 1 / n)')} END AS hhi_normalised",
+        f"{'CASE WHEN n IS NULL THEN NULL ELSE 1e0 END' if potential == 1 else _whole(f'({hhi} - 1 / {most}) / (1 - 1 / {most})')} AS hhi_normalised_potential",
         "x * x / squares AS effective_number", f"{ent} AS entropy", f"exp({ent}) AS effective_entropy",
-        f"ln({most}) - {ent} AS theil", f"ln({most} / n) AS theil_between", f"ln(n) - {ent} AS theil_within",
+        f"{_whole(f'ln({most}) - {ent}')} AS theil", f"ln({most} / n) AS theil_between", f"{_whole(f'ln(n) - {ent}')} AS theil_within",
         "CAST(top1 AS DOUBLE) / x AS top1_share", "CAST(top3 AS DOUBLE) / x AS top3_share",
         "CASE WHEN n > 1 THEN ((n + 1) * x - 2 * ranked) / ((n - 1) * x) ELSE NULL END AS gini",
         f"CASE WHEN {both} THEN CASE WHEN added_n < n THEN (x - added_x) / x * ln((x - added_x) / x * {most} / (n - added_n)) "
@@ -124,7 +129,7 @@ def _picked(potential: int) -> list[str]:
         picked += [
             f"CASE WHEN {both} THEN {change} ELSE NULL END AS change_{name}",
             f"CASE WHEN {both} THEN {new} ELSE NULL END AS new_{name}",
-            f"CASE WHEN {both} THEN -({dropped}) ELSE NULL END AS dropped_{name}",
+            f"CASE WHEN {both} THEN 0e0 - ({dropped}) ELSE NULL END AS dropped_{name}",
             f"CASE WHEN {both} THEN {change} - ({new}) + ({dropped}) ELSE NULL END AS continuing_{name}",
         ]
     known = "exporter IS NOT NULL AND look_back_observed = 1"

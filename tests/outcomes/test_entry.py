@@ -120,7 +120,7 @@ def test_at_risk_is_who_could_have_entered(firms: impact.Panel) -> None:
     found = row(firms, "new_entrant")
     assert (found["n_at_risk"], found["n_event"]) == (11, 5)
     assert found["value"] == 5 / 11
-    assert "1 entries by firms that were not active the year before" in found["flags"]
+    assert "not active the year before are not counted: 1" in found["flags"]
     at_risk = firms.data[firms.data["new_entry_at_risk"] == 1].groupby("year")["firm"].agg("".join)
     assert at_risk.to_dict() == {
         2013: "ACGHJ",

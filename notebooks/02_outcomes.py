@@ -1,0 +1,277 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What changed for firms? Entry, survival, diversification, on ten firms
+#
+# Small firms fail at three points: they do not begin to export, they stop soon, or they stay with one product and one
+# customer. This chapter shows each outcome of `impact` on ten firms that can be worked by hand. Every firm is a row, every
+# year a cell:
+#
+# | sign | meaning |
+# |---|---|
+# | a number | exports, in thousand euros |
+# | `.` | active, no exports |
+# | `x` | not active: not yet born, or dead |
+# | `?` | not observed: nobody knows |
+#
+# **A dot is not a question mark.** A firm that was not observed has not stopped exporting.
+
+# %%
+import numpy as np
+import pandas as pd
+
+import impact
+
+pd.options.display.width = 160
+pd.options.display.max_colwidth = 110
+
+FIRMS = """
+        2010  2011  2012  2013  2014  2015  2016
+A         .     .     .     5     5     5     5     enters in 2013
+B         5     5     5     5     5     5     5     always exports
+C         .     .     .     .     .     .     .     never does
+D         5     .     .     .     5     .     .     comes back after three years
+E         5     .     .     5     5     .     5     comes back after two years, and after one
+F         .     ?     .     5     .     .     .     was not observed in 2011
+G         x     x     .     5     5     .     .     is born in 2012
+H         .     .     .     5     x     x     x     enters, and dies
+I         x     x     x     5     5     5     5     is born an exporter
+J         .     .     .     .     .     5     ?     enters, and is lost from sight
+"""
+STATES = {".": "active_nonexporter", "x": "inactive", "?": "unobserved"}
+
+
+def read(drawing, **roles):
+    """From a drawing to a panel."""
+    header, *lines = drawing.strip().splitlines()
+    years = [int(y) for y in header.split()]
+    rows = []
+    for line in lines:
+        firm, *signs = line.split()[: len(years) + 1]
+        for year, sign in zip(years, signs):
+            exports = {".": 0.0, "x": np.nan, "?": np.nan}.get(sign)
+            rows.append((firm, year, STATES.get(sign, "active_exporter"), float(sign) if exports is None else exports))
+    frame = pd.DataFrame(rows, columns=["firm", "year", "state", "exports_keur"])
+    return impact.panel(frame, unit="firm", time="year", **roles)
+
+
+def draw(panel, column):
+    """From a column of a panel to a drawing: `.` is 0, `?` is missing."""
+    wide = panel.wide(column)
+    print(f"{column:24}" + "".join(f"{y:>6}" for y in wide.columns))
+    for firm, row in zip(wide.index, wide.to_numpy()):
+        print(f"{firm:24}" + "".join(f"{'?' if np.isnan(v) else '.' if v == 0 else f'{v:g}':>6}" for v in row))
+
+
+panel = read(FIRMS)
+print(FIRMS)
+
+# %% [markdown]
+# ## Entry
+#
+# An **entrant** exports and did not in the year before. A **new entrant** did not in the three years before. What needs a
+# year that was not observed is missing: all of 2010, which has no year before it, and F as long as 2011 matters.
+
+# %%
+firms = impact.entry(panel, look_back=3, horizons=(0, 1))
+draw(firms, "entrant")
+print()
+draw(firms, "new_entrant")
+
+# %% [markdown]
+# A **first-time exporter** never exported in the data, a **re-entrant** did: E and D come back. Of F it cannot be told, so
+# F is in neither.
+
+# %%
+draw(firms, "first_time_exporter")
+print()
+draw(firms, "re_entrant")
+
+# %% [markdown]
+# A rate needs a denominator: **who could have entered?** A firm that exported in the look-back could not, nor could one that did not
+# exist: I was born an exporter, and was never an active firm without exports. The counts travel with the panel.
+
+# %%
+draw(firms, "new_entry_at_risk")
+firms.counts()[["outcome", "n_obs", "n_at_risk", "n_event", "value", "flags"]]
+
+# %% [markdown]
+# ### Entry after joining
+#
+# For a programme the question is: of the firms that had not exported before they joined, how many do so **within h years**, and how
+# many **go on for two years in a row**? Each row's year is taken as that of joining, so that a participant is read at its own year, and
+# the firm it is compared with at the same one. H and D export once and stop: that is entry, and not sustained.
+#
+# J exports in 2015 and is lost in 2016. It leaves both outcomes of 2015: whether a firm is counted must not depend on what it did.
+
+# %%
+draw(firms, "entry_within_1")
+print()
+draw(firms, "sustained_entry_within_1")
+
+# %% [markdown]
+# ### What is refused
+#
+# A file of shipments holds exporters only. A rate of entry has no denominator there; it is not 0.
+
+# %%
+shipments = pd.DataFrame({"firm_id": ["A", "B"], "year": [2013, 2014], "product": "coffee", "destination": "DE", "value": 5.0})
+try:
+    impact.entry(shipments)
+except impact.DataError as error:
+    print(error)
+
+# %% [markdown]
+# ## Spells: how long does it last?
+#
+# A **spell** is a run of years with exports. It is *left-censored* when it may have begun earlier (B, D, E in 2010; after a year that was
+# not observed), and *right-censored* when it may go on. What comes after is an exit, the death of the firm, the end of the data, or
+# unobserved.
+
+# %%
+spells = impact.spells(panel)
+print(spells.summary())
+spells.data.drop(columns=["event", "open_gap"])
+
+# %% [markdown]
+# How many spells reach each age, how many end there, and how many are lost from sight: this is what a survival curve is made of. Spells of
+# unknown age are left out.
+
+# %%
+spells.risk_table()
+
+# %% [markdown]
+# Many firms pause for a year. With `gap=1` a year without exports inside a spell is bridged: E's of 2015 is. Report both.
+
+# %%
+bridged = impact.spells(panel, gap=1)
+bridged.data.loc[bridged.data["gap_filled"] > 0, ["firm", "start", "end", "length", "gap_filled"]]
+
+# %% [markdown]
+# For a regression of the hazard, each year of each spell is a row:
+
+# %%
+spells.person_period().head(8)
+
+# %% [markdown]
+# **Survivors after joining.** Of the firms that exported in the year before a base year: do they export in the next year, too?
+
+# %%
+draw(impact.export_survival(panel, horizons=[1]), "export_survival_1")
+
+# %% [markdown]
+# ## Diversification: how many, and how evenly?
+#
+# Now what firms export matters. Ten firms, three products, three years:
+
+# %%
+LINES = """
+A coffee   50  50  50     loses two of three products in 2012
+A tea      30  30  .
+A cocoa    20  20  .
+B coffee   10  10  10     adds tea, and keeps it
+B tea      .   10  10
+C coffee   1   .   .      stops
+D coffee   5   .   5      stops for a year
+E coffee   4   4   2      shifts from coffee to tea
+E tea      4   4   6
+F coffee   .   9   9      enters with one product, then adds one
+F tea      .   .   27
+G cocoa    8   8   8
+H tea      6   2   2
+H cocoa    .   4   4
+I tea      3   3   3      three products of equal size
+I coffee   3   3   3
+I cocoa    3   3   3
+J cocoa    .   .   7
+"""
+
+
+def read_lines(drawing, columns, first=2010, periods=3):
+    """From a drawing of firms' lines to shipments."""
+    n = len(columns) + 1
+    rows = []
+    for line in drawing.strip().splitlines():
+        cells = line.split()
+        for i, amount in enumerate(cells[n : n + periods]):
+            if amount != ".":
+                rows.append((*cells[:n], first + i, float(amount)))
+    return pd.DataFrame(rows, columns=["firm_id", *columns, "year", "value"])
+
+
+products = read_lines(LINES, ["product"])
+spread = impact.diversification(products, over="product", look_back=1)
+print(spread.summary())
+columns = ["firm_id", "year", "n_lines", "hhi", "hhi_normalised", "effective_number", "entropy", "theil", "theil_between", "theil_within"]
+spread.data.loc[spread.data["firm_id"].isin(["A", "B", "D", "I"]), columns].round(3)
+
+# %% [markdown]
+# Without exports (D in 2011) the number of products is 0 and concentration is *not defined*. That is why entry with one product raises
+# the average HHI: report counts for all, and concentration for firms that export in both years.
+#
+# The Theil index is a sum of two margins: `theil_between` says how few of the three products a firm exports at all, `theil_within` how unevenly it
+# spreads over those. What changed since the year before is a sum, too: lines that stayed, came, and went.
+
+# %%
+changes = spread.changes
+changes[changes["measure"].isin(["n_lines", "hhi"]) & changes["firm_id"].isin(["A", "B", "E", "H"]) & (changes["change"] != 0)].round(3)
+
+# %% [markdown]
+# ## Margins: where does growth come from?
+
+# %%
+PAIRS = """
+A coffee DE   10  14     grows by 4
+A coffee FR   10   7     shrinks by 3
+B coffee DE   20  20     stays
+B tea    US    .   5     a pair added
+C tea    US    6   .     a pair dropped
+C tea    DE    4   9     grows by 5
+D cocoa  FR    .  30     enters
+D cocoa  DE    .  10     with two pairs
+E cocoa  US   25   .     leaves
+F coffee US    8   .     leaves
+G tea    FR    5   8     grows by 3
+H coffee DE    3   3     stays
+I cocoa  FR    7   1     shrinks by 6
+J tea    DE    2   .     swaps one pair
+J cocoa  DE    .   2     for another
+"""
+pairs = read_lines(PAIRS, ["product", "destination"], first=2014, periods=2)
+margins = impact.margins(pairs)
+print(margins.summary())
+margins.tidy()[["margin", "label", "amount", "contribution", "n"]].round(3)
+
+# %% [markdown]
+# For one firm the value is a product, destinations x products x density x average, so the logarithms add up. Effects on the four logs add up to
+# the effect on the log of exports.
+
+# %%
+margins.identity.loc[margins.identity["firm_id"].isin(["A", "C"]), ["firm_id", "year", "value", "destinations", "products", "density", "average"]]
+
+# %% [markdown]
+# ## The partial first year
+#
+# A firm that ships first in November has two months in its first calendar year. Its growth to the next is mostly the calendar's. Where
+# dates are known, years are counted from the first shipment.
+
+# %%
+dated = pd.DataFrame(
+    [("w", f"{y}-06-15", 1.0) for y in range(2010, 2015)] + [("w", "2015-12-15", 1.0)]
+    + [("a", "2012-11-05", 10.0), ("a", "2013-02-01", 20.0), ("a", "2013-12-20", 30.0), ("a", "2014-03-01", 5.0)]
+    + [("b", "2013-01-03", 40.0), ("b", "2014-06-01", 60.0)],
+    columns=["firm_id", "date", "value"],
+)  # fmt: skip
+first = impact.first_years(dated)
+print(first.summary())
+first.data[["firm_id", "year", "first_month", "calendar_1", "calendar_2", "anniversary_1", "anniversary_2", "calendar_growth", "growth"]].round(3)
