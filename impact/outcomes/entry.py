@@ -51,7 +51,8 @@ def entry(
     level : {"firm", "product", "destination", "pair"}
         What is entered.
     exports : str, optional
-        Column of the panel with exports, or 0/1 for exporters. Default: `exporter`, else the one that begins with `exports`.
+        Column of the panel with exports, or 0/1 for exporters. Default: `exporter`, else the one that begins with `exports`, else
+        what a column `state` says.
     alive : str, optional
         Column that is true where the firm was active. Default: what a column `state` says.
     minimum : float

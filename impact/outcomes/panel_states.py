@@ -9,6 +9,7 @@ from impact.core.errors import DataError
 from impact.core.panel import Panel, require_columns
 
 _INACTIVE, _UNOBSERVED = "inactive", "unobserved"
+_EXPORTS = {"active_exporter": 1.0, "active_nonexporter": 0.0}
 
 
 def exports_column(panel: Panel, exports: str | None) -> str | None:
@@ -46,7 +47,7 @@ def panel_states(
     ----------
     panel : Panel
     exports : str, optional
-        Column of exports, or of 0/1 for exporters; see `exports_column`.
+        Column of exports, or of 0/1 for exporters; see `exports_column`. Where there is none, what a column `state` says.
     alive : str, optional
         Column that is true (or 1) where the firm was active in the year. Default: what a column `state` says; where there is
         none, it is not known.
@@ -68,12 +69,15 @@ def panel_states(
     """
     data = panel.data
     column = exports_column(panel, exports)
-    if column is None and need_exports:
+    told = data["state"].isin(_EXPORTS) if "state" in data else pd.Series(False, index=data.index)
+    if column is None and need_exports and not told.any():
         raise DataError("The panel has no column of exports. Name it: exports='...'.")
     life = activity(panel, alive)
     active = life["alive"]
     exporter = pd.Series(np.nan, index=data.index)
-    if column is not None:
+    if column is None and told.any():
+        exporter = data["state"].map(_EXPORTS).astype("float64")
+    elif column is not None:
         amount = pd.to_numeric(data[column], errors="coerce").astype("float64")
         floor = 0.0 if column == "exporter" else minimum
         exporter = (amount > floor).astype("float64").where(amount.notna())

@@ -284,22 +284,22 @@ def test_a_minimum_makes_the_exporter(drawn: Callable[..., impact.Panel]) -> Non
     assert panel.data["entrant"].tolist()[1:3] == [0.0, 1.0]
 
 
-def test_shipments_tell_who_exports(drawn: Callable[..., impact.Panel]) -> None:
-    """A panel without exports: its firms are at risk, and what they shipped says who entered."""
-    rows = pd.DataFrame(
-        {"firm": list("aabb"), "year": [2012, 2013] * 2, "state": "active_nonexporter"}
-    )
-    shipped = pd.DataFrame(
-        {"firm": ["a"], "year": [2013], "product": ["x"], "destination": ["DE"], "value": [7.0]}
-    )
-    seen = pd.DataFrame(
-        {"firm": ["z"], "year": [2012], "product": ["x"], "destination": ["DE"], "value": [7.0]}
-    )
-    shipments = impact.shipments(pd.concat([shipped, seen]), unit="firm")
-    panel = impact.entry(
-        impact.panel(rows, unit="firm", time="year"), shipments, look_back=1, horizons=()
-    )
-    assert np.array_equal(panel.data["entrant"], [np.nan, 1.0, np.nan, 0.0], equal_nan=True)
+def test_shipments_tell_who_exports() -> None:
+    """A panel without exports: its firms are at risk, and what they shipped says who entered. z is not of the panel."""
+    rows = pd.DataFrame({"firm": list("aabb"), "year": [2012, 2013] * 2})
+    shipped = [("a", 2013, "x", "DE", 7.0), ("z", 2012, "x", "DE", 7.0)]
+    columns = ["firm", "year", "product", "destination", "value"]
+    shipments = impact.shipments(pd.DataFrame(shipped, columns=columns), unit="firm")
+    panel = impact.panel(rows, unit="firm", time="year")
+    made = impact.entry(panel, shipments, look_back=1, horizons=())
+    assert np.array_equal(made.data["entrant"], [np.nan, 1.0, np.nan, 0.0], equal_nan=True)
+    # Of 2012 there is no shipment by anybody: whether a exported then is not known, unless the states say so.
+    alone = impact.shipments(pd.DataFrame(shipped[:1], columns=columns), unit="firm")
+    made = impact.entry(panel, alone, look_back=1, horizons=())
+    assert made.data["entrant"].isna().all()
+    told = impact.panel(rows.assign(state="active_nonexporter"), unit="firm", time="year")
+    made = impact.entry(told, alone, look_back=1, horizons=())
+    assert np.array_equal(made.data["entrant"], [np.nan, 1.0, np.nan, 0.0], equal_nan=True)
 
 
 @pytest.mark.parametrize(
