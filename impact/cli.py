@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from impact import __version__
 from impact.core.errors import ImpactError
@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--lang", choices=("en", "es", "pt"), default="en", help="language")
     audit.set_defaults(run=_audit)
 
+    _add_dynamics(commands)
+
     verify = commands.add_parser("verify", help="run a study again and compare every byte")
     verify.add_argument("folder", type=Path, help="folder with study.toml and its outputs")
     verify.set_defaults(run=_verify)
@@ -89,6 +91,72 @@ def _parser() -> argparse.ArgumentParser:
     methods = commands.add_parser("methods", help="list every method with its abilities")
     methods.set_defaults(run=_methods)
     return parser
+
+
+def _add_dynamics(commands: Any) -> None:
+    dynamics = commands.add_parser(
+        "dynamics", help="entry, exit, survival, concentration of a country's exporters",
+        description="The indicators of the Exporter Dynamics Database from customs files (firm_id, date or year, product, destination, "
+        "value, currency): CSV, gzip, XLSX, Parquet; or from a study.toml with [customs]. Prints a table and writes dynamics.csv, "
+        "dynamics.xlsx and a figure.",
+    )  # fmt: skip
+    dynamics.add_argument(
+        "files", nargs="+", metavar="FILE", help="customs files, or one study.toml"
+    )
+    dynamics.add_argument(
+        "--by",
+        metavar="WHAT",
+        help="destination, product, or (with a study.toml) a column of its panel, such as sector",
+    )
+    dynamics.add_argument("--digits", type=int, metavar="N", help="with --by product: the first N digits")  # fmt: skip
+    dynamics.add_argument("--exit-dating", choices=("first_absent", "last"), default="first_absent",
+                          help="date exits at the first year without exports, or at the last with")  # fmt: skip
+    dynamics.add_argument("--growth", choices=("log", "rate", "midpoint"), default="log", help="of exports (A11, A12)")  # fmt: skip
+    dynamics.add_argument("--minimum", type=float, metavar="AMOUNT", help="exports a year up to it make no exporter")  # fmt: skip
+    dynamics.add_argument("--out", type=Path, metavar="FOLDER", help="default: FILE_dynamics in the working folder")  # fmt: skip
+    dynamics.add_argument("--first-year", type=int, metavar="YEAR")
+    dynamics.add_argument("--last-year", type=int, metavar="YEAR")
+    dynamics.add_argument("--max-memory", metavar="SIZE", help=_MEMORY)
+    keys = dynamics.add_argument_group("keys of [customs] in study.toml")
+    keys.add_argument("--column", action="append", default=[], metavar="NAME=HEADING",
+                      help="a column that has another heading, such as firm_id=RUC")  # fmt: skip
+    keys.add_argument("--drop-unreadable", action="append", metavar="NAME", help="rows leave whose cell cannot be read")  # fmt: skip
+    keys.add_argument("--exclude-products", action="append", metavar="PREFIX", help="products that begin so leave, such as 27")  # fmt: skip
+    keys.add_argument("--exclude-regimes", action="append", metavar="WORD", help="shipments under a customs regime leave")  # fmt: skip
+    keys.add_argument("--restore-leading-zeros", action="store_true", default=None)
+    for name in _CUSTOMS_WORDS:
+        keys.add_argument(f"--{name.replace('_', '-')}", metavar="WORD")
+    for name in ("product_digits", "header_row", "width"):
+        keys.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
+    dynamics.set_defaults(run=_dynamics)
+
+
+_CUSTOMS_WORDS = ("preset", "currency", "date_format", "negative", "classification", "delimiter", "encoding", "decimal",
+                  "thousands", "minus", "sheet", "destination_codes", "concordance")  # fmt: skip
+
+
+def _dynamics(options: argparse.Namespace) -> int:
+    from impact.report.dynamics_files import run_dynamics
+
+    pairs = [text.partition("=") for text in options.column]
+    if any(not name or not heading for name, _, heading in pairs):
+        print("impact: --column takes NAME=HEADING, such as firm_id=RUC", file=sys.stderr)
+        return 2
+    names = (*_CUSTOMS_WORDS, "restore_leading_zeros", "product_digits", "header_row", "width")
+    customs = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    if pairs:
+        customs["columns"] = {name: heading for name, _, heading in pairs}
+    for name in ("drop_unreadable", "exclude_products", "exclude_regimes"):
+        if getattr(options, name):
+            customs[name] = tuple(getattr(options, name))
+    done = run_dynamics(
+        options.files, by=options.by, digits=options.digits, exit_dating=options.exit_dating, growth=options.growth,
+        minimum=options.minimum, out=options.out, first_year=options.first_year, last_year=options.last_year,
+        max_memory=options.max_memory, customs=customs,
+    )  # fmt: skip
+    print(done.text)
+    print("\n".join(f"{_shown(path)} (written)" for path in done.files))
+    return 0
 
 
 def _study_file(path: Path) -> Path:

@@ -65,7 +65,7 @@ class OwnCurrency(Money):
     >>> money = OwnCurrency()
     >>> table, faults = money.factors([("USD", 2012), ("EUR", 2012)])
     >>> print(faults[0])
-    value 'EUR, USD': amounts stand in several currencies, and cannot be added. To mend: write a study.toml ...
+    column 'currency', value 'EUR, USD': amounts stand in several currencies, and cannot be added. To mend: write ...
     """
 
     seen: list[str] = field(default_factory=list)

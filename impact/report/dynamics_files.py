@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import glob
 import os
 import shutil
@@ -20,9 +21,10 @@ from impact.display.canvas import figure_style
 from impact.display.document import Column, Document, Number, Row, Section, Table
 from impact.display.figures import save_svg
 from impact.outcomes.dynamics import DynamicsResult, dynamics_of
-from impact.outcomes.dynamics_groups import ALL, Grouping
+from impact.outcomes.dynamics_groups import ALL, Grouping, by_column
 from impact.outcomes.firm_states import states_of_exporters
 from impact.report.customs_alone import PERIOD, CustomsAlone, received_customs
+from impact.report.receive import receive
 from impact.report.study import Study, StudySection, read_study
 from impact.report.study_files import CustomsSection, IdentifierSection
 from impact.report.workbook import write_workbook
@@ -64,7 +66,8 @@ def run_dynamics(
     ----------
     files : sequence of str
         Customs files, or one study.toml with [customs].
-    by : {"destination", "product"}, optional
+    by : str, optional
+        "destination", "product", or with a study.toml a column of its panel, such as "sector".
     digits : int, optional
         First digits of a product that make a group.
     exit_dating, growth, minimum
@@ -94,11 +97,11 @@ def run_dynamics(
     study, folder, advice = _study(files, first_year, last_year, dict(customs or {}))
     assert study.customs is not None
     least = study.customs.minimum_value_eur if minimum is None else minimum
-    grouping = ALL if by is None else Grouping(by, by, digits)
     if digits is not None and by != "product":
         raise StudyError("--digits goes with --by product.")
+    grouping = _grouping(by, digits, files, max_memory)
     with received_customs(
-        study, folder, name=", ".join(files[:3]), advice=advice, max_memory=max_memory
+        study, folder, name=_named(files), advice=advice, max_memory=max_memory
     ) as given:
         if least and minimum is None and not given.unit.startswith("EUR"):
             raise DataError(
@@ -114,6 +117,36 @@ def run_dynamics(
     target = out if out is not None else Path(f"{_stem(files[0])}_dynamics")
     written = _written(found, target)
     return DynamicsRun(told, written)
+
+
+def _grouping(
+    by: str | None, digits: int | None, files: Sequence[str], max_memory: str | None
+) -> Grouping:
+    """Whose dynamics; the groups of firms are those of the study's panel, each firm in its last one."""
+    if by is None:
+        return ALL
+    if by in ("destination", "product"):
+        return Grouping(by, by, digits)
+    path = Path(files[0])
+    path = path / "study.toml" if path.is_dir() else path
+    if path.suffix.lower() != ".toml":
+        raise StudyError(
+            f"--by {by}: customs files tell destinations and products. Groups of firms, such as their sector, come from a register: name "
+            "a study.toml with [customs] and [register]."
+        )
+    intake = receive(path, max_memory=max_memory).intake
+    assert intake is not None and intake.parquet is not None
+    words = [c for c in intake.columns if c not in ("firm_id", "year")]
+    if by not in words:
+        near = difflib.get_close_matches(by, words, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the panel has: {', '.join(words)}."
+        raise StudyError(f"--by {by}: the study's panel has no column of this name; {hint}")
+    frame = pd.read_parquet(intake.parquet, columns=["firm_id", "year", by])
+    return by_column(frame, "firm_id", "year", by)
+
+
+def _named(files: Sequence[str]) -> str:
+    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
 
 
 def _stem(file: str) -> str:
@@ -182,7 +215,8 @@ def _told(given: CustomsAlone, found: DynamicsResult) -> str:
              f"{given.years[0]} to {given.years[-1]}; amounts in {given.money}."]  # fmt: skip
     lines += [f"  - {line.reason}: {line.rows:,} rows" for line in ledger.lines if line.rows]
     lines += [f"  note: {notice}" for notice in given.notices]
-    return "\n".join([*lines, "", found.summary(), "",
+    shown = [] if found.by is None else ["The figure shows the four groups with most exporters."]
+    return "\n".join([*lines, "", found.summary(), "", *shown,
                       "Working output for the holder of the data: figures of few firms are not suppressed, so nothing here is fit to "
                       "be published as it is."])  # fmt: skip
 
