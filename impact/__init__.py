@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from impact.outcomes.diversification import Diversification, diversification
     from impact.outcomes.dynamics import DynamicsResult, dynamics
     from impact.outcomes.entry import entry, export_survival
+    from impact.outcomes.functional_form import FormResult, functional_form
+    from impact.outcomes.jobs import JobsResult, jobs
     from impact.outcomes.margins import Margins, margins
     from impact.outcomes.shipments import Shipments, shipments
     from impact.outcomes.spells import SpellTable, spells
@@ -53,7 +55,9 @@ _WHERE = {
     "EstimationError": "impact.core.errors",
     "Fault": "impact.core.errors",
     "FirstYears": "impact.outcomes.anniversary",
+    "FormResult": "impact.outcomes.functional_form",
     "ImpactError": "impact.core.errors",
+    "JobsResult": "impact.outcomes.jobs",
     "Margins": "impact.outcomes.margins",
     "MatchResult": "impact.design.match",
     "MissingEngine": "impact.core.errors",
@@ -75,6 +79,8 @@ _WHERE = {
     "entry": "impact.outcomes.entry",
     "export_survival": "impact.outcomes.entry",
     "first_years": "impact.outcomes.anniversary",
+    "functional_form": "impact.outcomes.functional_form",
+    "jobs": "impact.outcomes.jobs",
     "margins": "impact.outcomes.margins",
     "match": "impact.design.match",
     "methods": "impact.catalogue",
@@ -97,7 +103,9 @@ __all__ = [
     "EstimationError",
     "Fault",
     "FirstYears",
+    "FormResult",
     "ImpactError",
+    "JobsResult",
     "Margins",
     "MatchResult",
     "MissingEngine",
@@ -119,6 +127,8 @@ __all__ = [
     "entry",
     "export_survival",
     "first_years",
+    "functional_form",
+    "jobs",
     "margins",
     "match",
     "methods",

@@ -272,6 +272,7 @@ def test_a_year_alone_is_a_table_of_what_is_known(capsys: pytest.CaptureFixture[
     assert found.loc["A1", "value"] > 0
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(
     shutil.which("java") is None or find_spec("pyspark") is None, reason="no Java, or no pyspark"
 )

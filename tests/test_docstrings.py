@@ -42,7 +42,20 @@ def test_public_names_have_a_docstring(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["panel", "match", "att", "regress", "check", "cost_effectiveness", "ratio", "audit"]
+    "name",
+    [
+        "panel",
+        "match",
+        "att",
+        "regress",
+        "check",
+        "cost_effectiveness",
+        "ratio",
+        "audit",
+        "dynamics",
+        "functional_form",
+        "jobs",
+    ],
 )
 def test_verbs_describe_arguments_results_and_errors(name: str) -> None:
     import impact

@@ -38,8 +38,12 @@ def test_the_python_examples_run() -> None:
     first, second = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     done = subprocess.run([sys.executable, "-c", first], capture_output=True, text=True, check=True)
     assert "pretrends" in done.stdout
-    done = subprocess.run([sys.executable, "-c", second], capture_output=True, text=True, check=True)
-    assert "new_entrant" in done.stdout and "spells of exporting of firms and products" in done.stdout
+    done = subprocess.run(
+        [sys.executable, "-c", second], capture_output=True, text=True, check=True
+    )
+    assert (
+        "new_entrant" in done.stdout and "spells of exporting of firms and products" in done.stdout
+    )
 
 
 def test_commands_and_files_that_are_named_exist() -> None:

@@ -15,6 +15,8 @@ from impact.estimate import group_time as _group_time  # noqa: F401
 from impact.estimate import matched as _matched  # noqa: F401
 from impact.estimate.effect import EffectResult
 from impact.estimate.request import DEFAULT_SEED, AttRequest
+from impact.estimate.zero_logarithms import zero_logarithm_refused
+from impact.outcomes.zero_transforms import asked_transform
 
 
 def att(
@@ -66,7 +68,7 @@ def att(
     ------
     EstimationError
         If the method does not exist, does not accept what it was given, or cannot identify the
-        effect on these data.
+        effect on these data; if the outcome is asinh(y) or log(1 + y), whose effects depend on the unit of y.
     DataError
         If a column is missing.
 
@@ -86,6 +88,10 @@ def att(
     _check_abilities(found, data, family, covariates, options)
     inner = data.data
     frame = inner.data if isinstance(inner, Panel) else inner
+    asked = None if outcome in frame else asked_transform(outcome)
+    if asked is not None and asked.column in frame:
+        source = data if isinstance(data, Panel) else inner
+        raise zero_logarithm_refused(asked, frame, source)
     require_columns(frame, [outcome, *(covariates or ()), *([cluster] if cluster else [])])
     request = AttRequest(
         data=data,

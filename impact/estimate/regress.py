@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -13,6 +15,8 @@ from impact.core.tidy import estimate_table
 from impact.engines.fixed_effects import LeastSquares, least_squares
 from impact.engines.formula import ParsedFormula, matrices, parse
 from impact.estimate.effect import EffectResult
+from impact.estimate.zero_logarithms import untransformed, zero_logarithm_refused
+from impact.outcomes.zero_transforms import asked_transform
 
 
 def regress(
@@ -56,7 +60,8 @@ def regress(
     Raises
     ------
     EstimationError
-        If the formula cannot be read or evaluated, no rows remain, or terms are collinear.
+        If the formula cannot be read or evaluated, no rows remain, or terms are collinear; if its outcome is asinh(y) or log(1 + y),
+        whose coefficients depend on the unit of y: the message shows by how much, and what to estimate instead.
     DataError
         If a column is missing.
 
@@ -82,15 +87,25 @@ def regress(
     if weights is None and isinstance(data, Panel):
         weights = data.weights
     parsed = parse(formula)
+    asked = asked_transform(parsed.outcome)
+    if asked is not None:
+        parsed = untransformed(parsed, asked)
     extra = [c for c in (cluster, weights) if c is not None]
     columns = list(dict.fromkeys([*parsed.columns, *extra]))
     require_columns(frame, columns)
     rows, firms = _complete(frame, columns, data)
     if rows.empty:
         raise EstimationError(f"No row has a value in each of {', '.join(columns)}.")
-    return _fitted(
-        parsed, rows, firms, data, len(frame), cluster, weights, small_sample, conf_level
-    )
+
+    def fitted(rows: pd.DataFrame, outcome: str) -> EffectResult:
+        return _fitted(
+            replace(parsed, outcome=outcome), rows, firms, data, len(frame), cluster, weights,
+            small_sample, conf_level,
+        )  # fmt: skip
+
+    if asked is not None:
+        raise zero_logarithm_refused(asked, rows, data, fitted)
+    return fitted(rows, parsed.outcome)
 
 
 def _complete(

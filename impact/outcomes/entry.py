@@ -334,7 +334,9 @@ def _firm_counts(
             f"exports in {sustained} years in a row" if name.startswith("sustained") else "exports"
         )
         when = f"{h} years after" if name.startswith("entry_after") else f"within {h} years of"
-        label = f"{kind} {when} the base year, of firms without exports in the {look_back} years before"
+        label = (
+            f"{kind} {when} the base year, of firms without exports in the {look_back} years before"
+        )
         at_risk = columns[name].notna()
         if base is not None:
             at_risk &= base

@@ -176,6 +176,26 @@ J         ?     ?     ?     .     .     ?     ?
     assert "sustained_entry_within_0" not in firms.data
 
 
+def test_entrants_who_still_export_h_years_after_the_base_year(
+    firms: impact.Panel, shown: Draw, expected: Read
+) -> None:
+    """Whatever was exported before: H enters in 2013 and is dead in 2014; D enters in 2014 and stopped; I was not alive in 2012."""
+    assert shown(firms, "entry_after_1") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     ?     ?     1     ?     ?     ?
+B         ?     ?     ?     ?     ?     ?     ?
+C         ?     ?     ?     .     .     .     ?
+D         ?     ?     ?     ?     .     ?     ?
+E         ?     ?     ?     ?     ?     ?     ?
+F         ?     ?     ?     ?     ?     ?     ?
+G         ?     ?     ?     1     ?     ?     ?
+H         ?     ?     ?     .     ?     ?     ?
+I         ?     ?     ?     ?     ?     ?     ?
+J         ?     ?     ?     .     1     ?     ?
+""")
+    assert "entry_after_0" not in firms.data
+
+
 def test_participants_are_counted_from_their_year_of_joining(
     drawn: Callable[..., impact.Panel],
 ) -> None:
