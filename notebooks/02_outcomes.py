@@ -68,9 +68,9 @@ def read(drawing, **roles):
 def draw(panel, column):
     """From a column of a panel to a drawing: `.` is 0, `?` is missing."""
     wide = panel.wide(column)
-    print(f"{column:24}" + "".join(f"{y:>6}" for y in wide.columns))
+    print(f"{column:24}" + "".join(f"{y:>7}" for y in wide.columns))
     for firm, row in zip(wide.index, wide.to_numpy()):
-        print(f"{firm:24}" + "".join(f"{'?' if np.isnan(v) else '.' if v == 0 else f'{v:g}':>6}" for v in row))
+        print(f"{firm:24}" + "".join(f"{'?' if np.isnan(v) else '.' if v == 0 else f'{v:.2g}':>7}" for v in row))
 
 
 panel = read(FIRMS)
@@ -275,3 +275,89 @@ dated = pd.DataFrame(
 first = impact.first_years(dated)
 print(first.summary())
 first.data[["firm_id", "year", "first_month", "calendar_1", "calendar_2", "anniversary_1", "anniversary_2", "calendar_growth", "growth"]].round(3)
+
+# %% [markdown]
+# ## Products new to the country, and who followed
+
+# %%
+new = pd.DataFrame(
+    [("A", y, "coffee", 5.0) for y in range(2010, 2015)]
+    + [("A", 2012, "tea", 5.0), ("A", 2013, "tea", 5.0), ("B", 2013, "tea", 5.0), ("B", 2014, "tea", 5.0), ("C", 2014, "tea", 5.0)],
+    columns=["firm_id", "year", "product", "value"],
+)  # fmt: skip
+impact.discoveries(new, look_back=2, followers_within=2)
+
+# %% [markdown]
+# ## Jobs
+#
+# Staff of ten firms. `x` is not active: an unborn or dead firm has no jobs, so a birth is creation and a death is destruction. `?` is not
+# observed, and stays missing.
+
+# %%
+STAFF = """
+        2013  2014  2015
+A         10    12    15     grows
+B         20    20    20     stays
+C          8     4     2     shrinks
+D          x     5     6     is born in 2014
+E         10     x     x     dies in 2014
+F          3     3     ?     is not observed in 2015
+G          0     4     4     opens its first job
+H         40    38    41
+I          6     6     x     dies in 2015
+J          1     2     2
+"""
+frame = read(STAFF).data.rename(columns={"exports_keur": "employees"})
+staff = impact.panel(frame, unit="firm", time="year")
+jobs = impact.jobs(staff, concept="stock")
+print(jobs.summary())
+draw(jobs.panel, "jobs_growth")
+
+# %% [markdown]
+# Growth is measured against the mean of both years: 2 for a birth, −2 for a death, and symmetric between. Creation less destruction is the net
+# change; what is created and lost beyond that is reallocation.
+
+# %%
+jobs.plot()
+
+# %% [markdown]
+# ## The dynamics of a country's exporters
+#
+# From customs data alone: the indicators of the World Bank's Exporter Dynamics Database. The first year has no entrants and the last no survivors;
+# both are missing, not 0. On the command line: `impact dynamics customs.csv`.
+
+# %%
+rng = np.random.default_rng(7)
+history = []
+for firm in range(300):
+    exports = rng.random() < 0.35
+    for year in range(2008, 2016):
+        exports = rng.random() < (0.72 if exports else 0.16)
+        if exports:
+            for product in rng.choice(["0901", "1801", "6109"], size=rng.integers(1, 3), replace=False):
+                history.append((f"F{firm:03}", year, product, str(rng.choice(["DE", "FR", "US"])), round(rng.lognormal(9, 1.5), 2)))
+country = pd.DataFrame(history, columns=["firm_id", "year", "product", "destination", "value"])
+dynamics = impact.dynamics(country, currency="EUR")
+print(dynamics.summary())
+
+# %%
+dynamics.plot()
+
+# %% [markdown]
+# ## Why not the logarithm of 1 + exports?
+#
+# Exports are 0 for most firms, and the logarithm of 0 is not defined. asinh(x) and log(1 + x) are; but what they give depends on whether exports are
+# counted in cents or in thousands. The effect in per cent does not, and Poisson regression estimates it with the zeros included.
+
+# %%
+rows = []
+for firm in range(2000):
+    joins = firm % 2 == 0
+    size = rng.lognormal(8, 1.5)
+    for year in (2013, 2014):
+        after = joins and year == 2014
+        exports = rng.random() < (0.60 if after else 0.50)
+        rows.append((firm, year, 2014.0 if joins else np.nan, float(exports) * size * (1.05 if after else 1.0) * rng.lognormal(0, 0.2)))
+two = impact.panel(pd.DataFrame(rows, columns=["firm", "year", "joined", "exports_eur"]), unit="firm", time="year", cohort="joined")
+form = impact.functional_form(two, "exports_eur")
+print(form.summary())
