@@ -224,7 +224,7 @@ def panel(
     require_columns(data, roles)
     faults = [*_key_faults(data, unit, time)]
     if treatment is not None:
-        faults += _value_faults(
+        faults += value_faults(
             data,
             treatment,
             data[treatment].isin([0, 1]),
@@ -233,7 +233,7 @@ def panel(
         )
     if weights is not None:
         good = pd.to_numeric(data[weights], errors="coerce") > 0
-        faults += _value_faults(
+        faults += value_faults(
             data,
             weights,
             good,
@@ -260,7 +260,7 @@ def panel(
 
 
 def _key_faults(data: pd.DataFrame, unit: str, time: str) -> list[Fault]:
-    faults = _value_faults(
+    faults = value_faults(
         data,
         unit,
         data[unit].notna(),
@@ -270,7 +270,7 @@ def _key_faults(data: pd.DataFrame, unit: str, time: str) -> list[Fault]:
     number = pd.to_numeric(data[time], errors="coerce")
     with np.errstate(invalid="ignore"):
         whole = number.notna() & (number == np.floor(number)) & np.isfinite(number)
-    faults += _value_faults(
+    faults += value_faults(
         data, time, whole, "the period is not a whole number", "write a year such as 2012"
     )
     again = data.duplicated([unit, time], keep=False) & data[unit].notna() & whole
@@ -287,11 +287,21 @@ def _key_faults(data: pd.DataFrame, unit: str, time: str) -> list[Fault]:
     return faults
 
 
-def _value_faults(
+def value_faults(
     data: pd.DataFrame, column: str, good: pd.Series, problem: str, remedy: str
 ) -> list[Fault]:
+    """A fault for each row whose cell is not good, with its index; of very many, the first and their number.
+
+    Parameters
+    ----------
+    data : DataFrame
+    column : str
+    good : Series of bool
+    problem, remedy : str
+        See `Fault`.
+    """
     bad = np.flatnonzero(~good.to_numpy(dtype=bool))
-    return [
+    faults = [
         Fault(
             f"{problem}, at index {data.index[i]}",
             remedy,
@@ -300,12 +310,16 @@ def _value_faults(
         )
         for i in bad[:_SHOWN]
     ]
+    more = len(bad) - _SHOWN
+    if more > 0:
+        faults.append(Fault(f"{more:,} more rows like these", remedy, column=column, count=more))
+    return faults
 
 
 def _cohort_faults(data: pd.DataFrame, unit: str, cohort: str) -> list[Fault]:
     number = pd.to_numeric(data[cohort], errors="coerce")
     text = data[cohort].notna() & (number.isna() | (number <= 0) | (number != np.floor(number)))
-    faults = _value_faults(
+    faults = value_faults(
         data,
         cohort,
         ~text,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from impact.core.counts import OutcomeCount, count_table, level_count
 from impact.core.errors import DataError
-from impact.core.panel import Panel, require_columns
+from impact.core.panel import Panel
 from impact.engines.relations import Relations
 from impact.outcomes.firm_states import STATES
 from impact.outcomes.line_years import make_line_years
@@ -196,15 +196,7 @@ def _groups(panel: Panel | None, group: str | None) -> pd.Series | None:
         return None
     if panel is None:
         raise DataError("group is a column of the panel: give panel=, too.")
-    require_columns(panel.data, [group])
-    by = panel.data.groupby(panel.unit, sort=True)[group]
-    changing = by.nunique()
-    if (changing > 1).any():
-        raise DataError(
-            f"'{group}' changes within {int((changing > 1).sum()):,} firms, such as {changing.index[changing > 1][0]!r}. Give a column "
-            "that is constant within the firm, such as its first value."
-        )
-    return by.first()
+    return panel.by_unit(group)
 
 
 _IDENTITY = """

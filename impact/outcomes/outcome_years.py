@@ -91,7 +91,7 @@ def outcome_columns(rules: OutcomeRules) -> list[OutcomeColumn]:
     Examples
     --------
     >>> [c.name for c in outcome_columns(OutcomeRules(horizons=(1,), lines=False))][-3:]
-    ['sustained_entry_within_1', 'exporter_after_1', 'export_survival_1']
+    ['entry_after_1', 'exporter_after_1', 'export_survival_1']
     """
     found = _entry(rules) if rules.firms else []
     if rules.lines:

@@ -14,13 +14,12 @@ import pandas as pd
 
 from impact.core.errors import DataError, Fault
 from impact.core.ledger import Ledger
-from impact.core.panel import Panel, require_columns
+from impact.core.panel import Panel, require_columns, value_faults
 from impact.engines.relations import Relations, open_relations
 from impact.outcomes.export_years import sum_cells
 from impact.outcomes.firm_states import put_states, states_of_exporters
 from impact.outcomes.panel_states import panel_states
 
-_SHOWN = 50
 _ROOM = 9.0e18  # a whole number of 64 bits, and the square of a firm's total is one of 38 digits
 
 
@@ -150,12 +149,12 @@ def shipments(
     year, months = _when(data, roles, faults)
     amount = pd.to_numeric(data[roles["value"]], errors="coerce").astype("float64")
     finite = np.isfinite(amount)
-    faults += _faults(
+    faults += value_faults(
         data, roles["value"], finite, "the value is not a number", "write a number such as 1200.50"
     )
     keys = [roles[r] for r in ("unit", "product", "destination") if r in roles]
     for column in keys:
-        faults += _faults(
+        faults += value_faults(
             data, column, data[column].notna(), "the cell is missing", "fill it in, or drop the row"
         )
     if faults:
@@ -228,7 +227,7 @@ def _when(
     number = pd.to_numeric(column, errors="coerce") if not _is_date(column) else None
     if number is not None and number.notna().any():
         whole = number.notna() & (number == np.floor(number)) & np.isfinite(number)
-        faults += _faults(
+        faults += value_faults(
             data,
             roles["time"],
             whole,
@@ -240,7 +239,7 @@ def _when(
         if dated is not None:
             months = pd.to_numeric(data[dated], errors="coerce").astype("float64")
             good = months.isna() | (months.between(1, 12) & (months == np.floor(months)))
-            faults += _faults(
+            faults += value_faults(
                 data,
                 dated,
                 good,
@@ -251,7 +250,7 @@ def _when(
     dates = (
         column if _is_date(column) else pd.to_datetime(column, errors="coerce", format="ISO8601")
     )
-    faults += _faults(
+    faults += value_faults(
         data,
         roles["time"],
         dates.notna(),
@@ -263,31 +262,6 @@ def _when(
 
 def _is_date(column: pd.Series) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(column))
-
-
-def _faults(
-    data: pd.DataFrame, column: str, good: pd.Series, problem: str, remedy: str
-) -> list[Fault]:
-    bad = np.flatnonzero(~good.to_numpy(dtype=bool))
-    shown = [
-        Fault(
-            f"{problem}, at index {data.index[i]}",
-            remedy,
-            column=column,
-            value=data[column].iloc[i],
-        )
-        for i in bad[:_SHOWN]
-    ]
-    if len(bad) > _SHOWN:
-        shown.append(
-            Fault(
-                f"{len(bad) - _SHOWN:,} more rows like these",
-                remedy,
-                column=column,
-                count=len(bad) - _SHOWN,
-            )
-        )
-    return shown
 
 
 def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:

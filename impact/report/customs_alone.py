@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -216,7 +215,7 @@ def _made(
         )
         rules = customs_rules(study, tables)
         meaning = understand_customs(reading, rules)
-        firms = _numbered(relations, meaning)
+        firms = number_firms(relations, meaning.firms["firm_id"].dropna().astype("str"))
         joined = None
         if not reading.faults:
             joined = join_shipments(reading, meaning, rules, tables.money, firms)
@@ -243,8 +242,9 @@ def _described(
         found.faults.append(Fault("no shipment is left, so nothing was exported",
                                   "look at the period, the exclusions and the values", file=reading.files()))  # fmt: skip
         return None
-    declared = (study.study.first_year, study.study.last_year)
-    period = None if declared == PERIOD else declared
+    begins, ends = study.study.first_year, study.study.last_year
+    assert begins is not None and ends is not None
+    period = None if (begins, ends) == PERIOD else (begins, ends)
     if period is None:
         found.faults += _slips(years, reading.files())
     money = tables.money
@@ -254,7 +254,7 @@ def _described(
         unit, words = money.column_suffix().upper().replace("_", " "), money.label()
     return CustomsAlone(
         relations, joined.ledger, firms, _coded(joined.products), _coded(joined.destinations), unit, words, years,
-        _breaks(relations, meaning, period), found.notices,
+        customs_breaks(relations, meaning, period), found.notices,
     )  # fmt: skip
 
 
@@ -271,19 +271,33 @@ def _coded(table: pd.DataFrame) -> pd.Series:
     return pd.Series(table["text"].to_numpy(), index=table["code"].to_numpy())
 
 
-def _numbered(relations: Relations, meaning: CustomsMeaning) -> pd.Series:
-    """Number the firms in the order of their identifiers: relation `firms`."""
-    names = sorted(meaning.firms["firm_id"].dropna().astype("str").unique())
-    codes = pd.Series(range(1, len(names) + 1), index=pd.Index(names, dtype="str"), dtype="int64")
+def number_firms(relations: Relations, names: Iterable[str]) -> pd.Series:
+    """Number firms in the order of their identifiers: relation `firms(firm, firm_id, linkable)`, and identifier -> code."""
+    ordered = sorted(set(names))
+    codes = pd.Series(
+        range(1, len(ordered) + 1), index=pd.Index(ordered, dtype="str"), dtype="int64"
+    )
     relations.put("firm_codes", pd.DataFrame(
-        {"firm": codes.to_numpy(), "firm_id": pd.Series(names, dtype="str")}))  # fmt: skip
-    relations.make("firms", "SELECT CAST(firm AS INT) AS firm, firm_id FROM firm_codes")
+        {"firm": codes.to_numpy(), "firm_id": pd.Series(ordered, dtype="str"), "linkable": True}))  # fmt: skip
+    relations.make("firms", "SELECT CAST(firm AS INT) AS firm, firm_id, linkable FROM firm_codes")
     return codes
 
 
-def _breaks(relations: Relations, meaning: CustomsMeaning, period: Any) -> pd.DataFrame:
-    """Breaks of coverage, with the identifiers of firms and the months of shipments."""
-    relations.view("firm_years", "SELECT f.firm_id, e.year, e.cents, e.shipments "
+def customs_breaks(
+    relations: Relations, meaning: CustomsMeaning, period: tuple[int, int] | None
+) -> pd.DataFrame:
+    """Breaks of coverage, with the identifiers of firms and the months of shipments.
+
+    Parameters
+    ----------
+    relations : Relations
+        Holds `export_years` and `firms`.
+    meaning : CustomsMeaning
+        Tells which months occur, where there are dates.
+    period : (int, int) or None
+        Declared first and last year.
+    """
+    relations.view("firm_years", "SELECT f.firm_id, e.year, e.cents, e.shipments, e.first_month, e.last_month "
                    "FROM export_years e JOIN firms f ON f.firm = e.firm")  # fmt: skip
     yearly = relations.frame(YEARLY_SQL)
     if "date" in meaning.dates:

@@ -27,6 +27,7 @@ from impact.outcomes.firm_panel import (
 )
 from impact.outcomes.outcome_years import make_all_spells, outcome_counts
 from impact.read.staging import Staged, stage
+from impact.report.customs_alone import customs_breaks, number_firms
 from impact.report.intake_rules import (
     Tables,
     budget_rules,
@@ -40,7 +41,6 @@ from impact.report.intake_rules import (
 from impact.report.study import Study
 from impact.report.study_files import CustomsSection, Delivery
 from impact.validate.births import early_lives, early_participants
-from impact.validate.coverage import PREFIX_SQL, YEARLY_SQL, coverage_breaks
 from impact.validate.coverage import notices as coverage_notices
 from impact.validate.customs import (
     CUSTOMS_COLUMNS,
@@ -319,12 +319,7 @@ def _firms(
     if roster is not None:
         parts.append(roster.firms["firm_id"])
     known = pd.concat(parts).dropna().astype("str") if parts else pd.Series([], dtype="str")
-    names = sorted(known.unique())
-    codes = pd.Series(range(1, len(names) + 1), index=pd.Index(names, dtype="str"), dtype="int64")
-    relations.put("firm_codes", pd.DataFrame(
-        {"firm": codes.to_numpy(), "firm_id": pd.Series(names, dtype="str"), "linkable": True}))  # fmt: skip
-    relations.make("firms", "SELECT CAST(firm AS INT) AS firm, firm_id, linkable FROM firm_codes")
-    return codes
+    return number_firms(relations, known)
 
 
 def _customs(
@@ -358,17 +353,9 @@ def _look_at_coverage(
 ) -> None:
     """Breaks of coverage and of nomenclature, before any dynamics is computed."""
     relations = reading.relations
-    relations.view("firm_years", "SELECT f.firm_id, e.year, e.cents, e.shipments, e.first_month, e.last_month "
-                   "FROM export_years e JOIN firms f ON f.firm = e.firm")  # fmt: skip
-    yearly, prefixes = relations.frame(YEARLY_SQL), relations.frame(PREFIX_SQL)
     first, last = study.study.first_year, study.study.last_year
     assert first is not None and last is not None
-    if "date" in meaning.dates:
-        days = meaning.dates["date"]
-        months = days.loc[days["reason"] == 0, ["year", "month"]].dropna().drop_duplicates()
-        missing = (12 - months.groupby("year").size()).rename("missing_months")
-        yearly = yearly.merge(missing, left_on="year", right_index=True, how="left")
-    intake.coverage = coverage_breaks(yearly, prefixes, period=(first, last))
+    intake.coverage = customs_breaks(relations, meaning, (first, last))
     intake.notices += coverage_notices(intake.coverage, file=reading.files())
     customs = study.customs
     assert customs is not None
