@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -74,6 +74,8 @@ class OutcomeColumn:
         SQL over the panel: which rows are at risk; None for an outcome that is no event.
     joiners : bool
         Whether it is counted for participants in their year of joining, where there is a roster.
+    family : str
+        What it is about, as a heading.
     """
 
     name: str
@@ -83,6 +85,7 @@ class OutcomeColumn:
     source: str
     risk: str | None = None
     joiners: bool = False
+    family: str = "entry into exporting"
 
 
 def outcome_columns(rules: OutcomeRules) -> list[OutcomeColumn]:
@@ -96,7 +99,8 @@ def outcome_columns(rules: OutcomeRules) -> list[OutcomeColumn]:
     found = _entry(rules) if rules.firms else []
     if rules.lines:
         for level in LEVELS:
-            found += _lines(rules, level)
+            found += [replace(c, family=PLURAL[level]) for c in _lines(rules, level)]
+        more = len(found)
         found.append(
             OutcomeColumn(
                 "share_eu",
@@ -115,6 +119,10 @@ def outcome_columns(rules: OutcomeRules) -> list[OutcomeColumn]:
                           f"m.{c} - ln(100e0)" if c in ("ln_value", "ln_average") else f"m.{c}")
             for c in LOGS
         ]  # fmt: skip
+        found[more:] = [
+            replace(c, family="margins" if c.name in LOGS else "where exports go")
+            for c in found[more:]
+        ]
     return found
 
 
@@ -144,7 +152,10 @@ def _entry(rules: OutcomeRules) -> list[OutcomeColumn]:
         words += [(f"exporter_after_{h}", f"1 where it exports {later}")]
         words += [(f"export_survival_{h}", f"1 where it exports {each}")] if h else []
         found += [
-            OutcomeColumn(n, w, "0/1", _RISK, f"e.{n}", f"{n} IS NOT NULL", True) for n, w in words
+            OutcomeColumn(
+                n, w, "0/1", _RISK, f"e.{n}", f"{n} IS NOT NULL", True, "after a base year"
+            )
+            for n, w in words
         ]
     return found
 
@@ -239,7 +250,7 @@ def make_all_spells(relations: Relations, rules: OutcomeRules) -> dict[str, str]
 
 
 def outcome_counts(relations: Relations, rules: OutcomeRules, *, roster: bool) -> pd.DataFrame:
-    """Count rows known, at risk and with the event, for each outcome of the panel; see `impact.core.counts.count_table`.
+    """Count rows known, at risk and with the event, for each outcome of the panel: a `count_table` with `family`.
 
     Outcomes that look ahead of a base year are counted for participants in their year of joining, where there is a roster.
 
@@ -273,4 +284,4 @@ def outcome_counts(relations: Relations, rules: OutcomeRules, *, roster: bool) -
         flags += [] if n else ["nobody is at risk"]
         counts.append(OutcomeCount(c.name, c.meaning, c.unit, int(found[f"known_{c.name}"]), n, events,
                                    total / n if n else float("nan"), tuple(flags)))  # fmt: skip
-    return count_table(counts)
+    return count_table(counts).assign(family=[c.family for c in columns])

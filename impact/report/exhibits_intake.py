@@ -50,8 +50,12 @@ def intake_blocks(intake: Intake) -> list[Block]:
 def outcomes_table(counts: pd.DataFrame) -> Table:
     """T1f: for each outcome, who could have had it and who did."""
     rows: list[Row] = []
+    family = None
     for line in counts.to_dict("records"):
         name = str(line["outcome"])
+        if line["family"] != family:
+            family = line["family"]
+            rows.append(Row((str(family),), "panel"))
         n = int(line["n_at_risk"])
         event = not pd.isna(line["n_event"])
         share = 100.0 if line["unit"] in ("0/1", "share") else 1.0
@@ -59,7 +63,7 @@ def outcomes_table(counts: pd.DataFrame) -> Table:
         decimals = 1 if share == 100 else 3 if unit in ("nats", "index", "log points") else 2
         value = float(line["value"])
         cells: tuple[Cell, ...] = (
-            name.replace("_", " "),
+            name,
             count_number(int(line["n_obs"]), f"{name}: firm-years known"),
             count_number(n, f"{name}: firm-years at risk") if event else "–",
             count_number(int(line["n_event"]), f"{name}: events") if event else "–",
