@@ -29,7 +29,11 @@ GROUP BY f.firm, year(s.date), s.product, d.code
 def outcomes(folder: Path) -> None:
     """All outcomes, on the relations that a study has."""
     from impact.engines.relations import open_relations
-    from impact.outcomes.entry_years import make_entry_years, make_line_entry
+    from impact.outcomes.entry_years import (
+        make_entry_years,
+        make_line_entry,
+        make_line_history,
+    )
     from impact.outcomes.export_years import sum_cells
     from impact.outcomes.firm_states import states_of_exporters
     from impact.outcomes.line_measures import make_line_measures, potential_lines
@@ -47,6 +51,7 @@ def outcomes(folder: Path) -> None:
         sum_cells(relations)
         states_of_exporters(relations, list(range(2010, 2020)))
         make_entry_years(relations, look_back=LOOK_BACK, horizons=(1, 2, 3), sustained=2)
+        make_line_history(relations, look_back=LOOK_BACK)
         relations.write("SELECT * FROM entry_years ORDER BY firm, year", folder / "entry.parquet")
         for level in ("product", "destination", "pair"):
             make_line_years(relations, level, look_back=LOOK_BACK)

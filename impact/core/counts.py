@@ -33,6 +33,9 @@ class OutcomeCount:
         Events by rows at risk; the mean for an outcome that is no event. Missing where nobody is at risk.
     flags : tuple of str
         What a reader must know of it.
+    ahead : int
+        Years after that of the row which it looks at. Such an outcome of the year before joining already holds years of
+        participation, so it has no difference in differences.
     """
 
     outcome: str
@@ -43,6 +46,7 @@ class OutcomeCount:
     n_event: int | None
     value: float
     flags: tuple[str, ...] = ()
+    ahead: int = 0
 
 
 def event_count(
@@ -51,6 +55,8 @@ def event_count(
     values: pd.Series,
     at_risk: pd.Series,
     flags: Iterable[str] = (),
+    *,
+    ahead: int = 0,
 ) -> OutcomeCount:
     """Count an event: 0, 1 or missing by row, among the rows at risk.
 
@@ -66,12 +72,18 @@ def event_count(
     n, events = int(risk.sum()), int((risk & (values == 1)).sum())
     said = tuple(flags) if n else (*flags, "nobody is at risk")
     return OutcomeCount(
-        outcome, label, "0/1", int(known.sum()), n, events, events / n if n else np.nan, said
+        outcome, label, "0/1", int(known.sum()), n, events, events / n if n else np.nan, said, ahead
     )
 
 
 def level_count(
-    outcome: str, label: str, unit: str, values: pd.Series, flags: Iterable[str] = ()
+    outcome: str,
+    label: str,
+    unit: str,
+    values: pd.Series,
+    flags: Iterable[str] = (),
+    *,
+    ahead: int = 0,
 ) -> OutcomeCount:
     """Count an outcome that is a size; its value is the mean of the rows where it is known.
 
@@ -83,7 +95,7 @@ def level_count(
     known = values.dropna()
     n = len(known)
     mean = float(np.mean(np.sort(known.to_numpy(dtype="float64")))) if n else np.nan
-    return OutcomeCount(outcome, label, unit, n, n, None, mean, tuple(flags))
+    return OutcomeCount(outcome, label, unit, n, n, None, mean, tuple(flags), ahead)
 
 
 def count_table(counts: Iterable[OutcomeCount]) -> pd.DataFrame:

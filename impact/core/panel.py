@@ -146,10 +146,30 @@ class Panel:
             text += (
                 " " + ", ".join([*sorted(parts, key=lambda p: p[-4:]), f"{never:,} never"]) + "."
             )
+        events = [c for c in self.outcomes if c.n_event is not None and c.n_at_risk]
+        if events:
+            said = ", ".join(f"{c.outcome} {c.n_event:,} of {c.n_at_risk:,}" for c in events)
+            text += f" Events among those at risk: {said}."
         return " ".join([text, *self.notes])
 
     def __repr__(self) -> str:
         return self.summary()
+
+
+def require_panel(data: object, verb: str) -> Panel:
+    """Give a panel back, and say how to make one of anything else.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    if isinstance(data, Panel):
+        return data
+    raise DataError(
+        f"impact.{verb} takes a panel, and was given a {type(data).__name__}. Give the firm-years their roles first: "
+        "impact.panel(frame, unit=..., time=..., cohort=...)."
+    )
 
 
 def require_columns(data: pd.DataFrame, columns: list[str], file: str | None = None) -> None:
@@ -166,7 +186,7 @@ def require_columns(data: pd.DataFrame, columns: list[str], file: str | None = N
     for column in columns:
         if column in data.columns:
             continue
-        near = difflib.get_close_matches(column, [str(c) for c in data.columns], n=1)
+        near = difflib.get_close_matches(column, [str(c) for c in data.columns], n=1, cutoff=0.7)
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(map(str, data))}"
         faults.append(Fault("this column is missing", hint, file=file, column=column))
     if faults:

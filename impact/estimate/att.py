@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from impact.core.errors import EstimationError
-from impact.core.panel import Panel, require_columns
+from impact.core.panel import Panel, require_columns, require_panel
 from impact.core.registry import METHODS, Method
 from impact.design.match import MatchResult
 
@@ -61,7 +61,7 @@ def att(
     Notes
     -----
     On a panel: `group_time` (`control`, `estimator`, `base_period`, `anticipation`, `unbalanced`). On a
-    matched panel: `matched_did`, `group_time`. On a matched cross-section: `difference`,
+    matched panel: `matched_did`, `at_joining`, `group_time`. On a matched cross-section: `difference`,
     `g_computation`.
 
     Raises
@@ -82,6 +82,8 @@ def att(
     >>> bool(row["conf_low"] <= truth["att"].iloc[0] <= row["conf_high"])
     True
     """
+    if not isinstance(data, (Panel, MatchResult)):
+        data = require_panel(data, "att")
     found = METHODS.find("att", method)
     if isinstance(covariates, str):
         covariates = [covariates]
@@ -93,6 +95,7 @@ def att(
         source = data if isinstance(data, Panel) else inner
         raise zero_logarithm_refused(asked, frame, source)
     require_columns(frame, [outcome, *(covariates or ()), *([cluster] if cluster else [])])
+    _refuse_looking_ahead(found, data, outcome)
     request = AttRequest(
         data=data,
         outcome=outcome,
@@ -107,6 +110,20 @@ def att(
     result = found.function(request)
     assert isinstance(result, EffectResult)
     return result
+
+
+def _refuse_looking_ahead(method: Method, data: Panel | MatchResult, outcome: str) -> None:
+    """An outcome that looks ahead of its year holds years of participation already in the year before joining."""
+    inner = data.data if isinstance(data, MatchResult) else data
+    if not isinstance(inner, Panel) or method.name == "at_joining":
+        return
+    ahead = next((c.ahead for c in inner.outcomes if c.outcome == outcome), 0)
+    if ahead:
+        raise EstimationError(
+            f"'{outcome}' looks {ahead} year{'s' if ahead > 1 else ''} ahead of its row: in the year before joining it already holds "
+            "exports of the first year of participation, so that year is no base, and its trend before joining is none. Match firms "
+            f"first and compare them in the year of joining: impact.att(impact.match(panel, ...), '{outcome}', method='at_joining')."
+        )
 
 
 def _check_abilities(

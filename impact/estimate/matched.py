@@ -7,7 +7,7 @@ matching without replacement (Abadie and Spiess 2022), where treating firms as i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -293,18 +293,81 @@ def matched_did(request: AttRequest) -> EffectResult:
     >>> impact.att(matched, "exports", method="matched_did").tidy()["estimate"].tolist()
     [3.5]
     """
+    return _by_cohort(request, _plan, changes=True)
+
+
+@METHODS.register(
+    "att",
+    "at_joining",
+    summary="matched difference in the year of joining, of outcomes that look ahead of it",
+    takes=("matched panel",),
+    estimands=("ATT",),
+    families=("gaussian",),
+    needs=("a panel matched without replacement", "the outcome in the year of joining"),
+    reference="Abadie and Spiess (2022), section 2",
+)
+def at_joining(request: AttRequest) -> EffectResult:
+    """Compare each participant in its year of joining with its controls in the same year.
+
+    For outcomes that look ahead of their year, such as `entry_within_2` or `export_survival_1`: whether the firm exports within
+    two years *of joining*, and its matched control within two years of the same year. They have no year before that the
+    programme has not touched, so there is no difference in differences of them; that the firms are alike rests on the match.
+
+    Parameters
+    ----------
+    request : AttRequest
+        What `impact.att` was asked; no options. `cluster` as in `matched_did`.
+
+    Returns
+    -------
+    EffectResult
+        One row per cohort, keys `cohort, time, event_time` (time is the cohort, event_time 0).
+
+    Raises
+    ------
+    DataError
+        If the outcome is no number.
+    EstimationError
+        After matching with replacement; if no set is observed in the year of joining; if clusters cut sets.
+
+    Examples
+    --------
+    >>> import impact, pandas as pd
+    >>> rows = pd.DataFrame({"firm": list("aabbccdd"), "year": [1, 2] * 4, "joined": [2.0] * 4 + [None] * 4,
+    ...                      "size": [3, 3, 5, 5, 2, 2, 6, 6], "stays": [None, 1, None, 1, None, 0, None, 1]})
+    >>> panel = impact.panel(rows, unit="firm", time="year", cohort="joined")
+    >>> matched = impact.match(panel, on=["size"], distance="size")
+    >>> impact.att(matched, "stays", method="at_joining").tidy()["estimate"].tolist()
+    [0.5]
+    """
+    return _by_cohort(
+        request, lambda sets, _: [(int(g), int(g)) for g in sorted(set(sets.cohort))], changes=False
+    )
+
+
+def _by_cohort(
+    request: AttRequest,
+    planned: Callable[[MatchedSets, npt.NDArray[np.int64]], list[tuple[int, int]]],
+    *,
+    changes: bool,
+) -> EffectResult:
+    """One cell per planned cohort and year: of changes since the year before joining, or of the outcome as it is."""
     matched = _without_replacement(request)
     data = firm_periods(request)
     sets = matched_sets(matched, data.units)
-    plan = _plan(sets, data.periods)
+    plan = planned(sets, data.periods)
     cells = []
     for g, time in plan:
         t, base = np.searchsorted(data.periods, [time, g - 1])
-        cells.append(sets.cell(data.outcome[:, t] - data.outcome[:, base], sets.cohort == g))
+        before = data.outcome[:, base] if changes else 0.0
+        cells.append(sets.cell(data.outcome[:, t] - before, sets.cohort == g))
     if not any(len(cell.treated) for cell in cells):
-        raise EstimationError(
-            f"No pair has '{request.outcome}' in the year before joining and in another year."
+        when = (
+            "in the year before joining and in another year"
+            if changes
+            else "in the year of joining"
         )
+        raise EstimationError(f"No pair has '{request.outcome}' {when}.")
     terms = [f"ATT({g},{time})" for g, time in plan]
     own = data.cluster if request.cluster not in (None, panel_of(matched).unit) else None
     firms = _firms(sets, cells, data.units, own, request.cluster)
@@ -322,7 +385,7 @@ def matched_did(request: AttRequest) -> EffectResult:
         influence=influence,
         firms=firms,
         counts=_counts(cells),
-        method="matched_did",
+        method=request.method,
         outcome=request.outcome,
         family=request.family,
         label=panel_of(matched).label(request.outcome),
@@ -350,7 +413,7 @@ def _filled(
     influence = np.full((len(rows), len(cells)), np.nan)
     reasons = []
     for k, cell in enumerate(cells):
-        reason = "no pair is observed in both years" if not len(cell.treated) else ""
+        reason = "no pair is observed" if not len(cell.treated) else ""
         if not reason:
             estimate[k], column = cell.estimate()
             influence[:, k] = column[rows] * (len(rows) / len(units))
@@ -546,11 +609,13 @@ def _panel_notes(
     if never:
         notes.append(
             f"{never:,} of {len(sets.treated):,} pairs are in no cell: '{request.outcome}' is not "
-            "observed for both firms in the year before joining and in another year."
+            "observed for both firms in the years that are compared."
         )
     lost = [f"{t} {c.lost:,}" for t, c in zip(terms, cells, strict=True) if c.lost]
     if lost:
-        notes.append(f"Pairs without '{request.outcome}' in both years: {_some(lost)}.")
+        notes.append(
+            f"Pairs without '{request.outcome}' in the years that are compared: {_some(lost)}."
+        )
     for reason in dict.fromkeys(r for r in reasons if r):
         which = [t for t, r in zip(terms, reasons, strict=True) if r == reason]
         notes.append(f"{_some(which)}: {reason}.")

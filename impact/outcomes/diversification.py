@@ -11,7 +11,7 @@ from impact.core.counts import OutcomeCount, count_table, level_count
 from impact.core.errors import DataError
 from impact.core.panel import Panel
 from impact.engines.relations import Relations
-from impact.outcomes.entry_years import make_entry_years
+from impact.outcomes.entry_years import make_line_history
 from impact.outcomes.line_measures import (
     CHANGES,
     FATE,
@@ -202,7 +202,7 @@ def diversification(
         raise DataError("look_back is a number of years, 1 or more.")
     tables, most = [], {}
     with opened(given, panel, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
-        make_entry_years(relations, look_back=look_back, horizons=(), sustained=2)
+        make_line_history(relations, look_back=look_back)
         for kind in kinds:
             make_line_years(relations, kind, look_back=look_back)
             most[kind] = _potential(relations, kind, potential)

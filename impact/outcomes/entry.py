@@ -12,7 +12,11 @@ from impact.core.errors import DataError
 from impact.core.panel import Panel
 from impact.core.panel import panel as make_a_panel
 from impact.engines.relations import Relations, open_relations
-from impact.outcomes.entry_years import make_entry_years, make_line_entry
+from impact.outcomes.entry_years import (
+    make_entry_years,
+    make_line_entry,
+    make_line_history,
+)
 from impact.outcomes.firm_states import put_states
 from impact.outcomes.line_years import LEVELS, PLURAL, make_line_years
 from impact.outcomes.panel_states import panel_states
@@ -37,7 +41,7 @@ def entry(
     alive: str | None = None,
     minimum: float = 0.0,
     look_back: int = 3,
-    horizons: Sequence[int] = (0, 1, 2, 3),
+    horizons: Sequence[int] = (1, 2, 3, 5),
     sustained: int = 2,
 ) -> Panel:
     """Add entry to a panel: into exporting, or into products, destinations or pairs.
@@ -128,7 +132,7 @@ def export_survival(
     exports: str | None = None,
     alive: str | None = None,
     minimum: float = 0.0,
-    horizons: Sequence[int] = (1, 2, 3),
+    horizons: Sequence[int] = (1, 2, 3, 5),
 ) -> Panel:
     """Add to a panel whether those who exported in the year before a base year still export later.
 
@@ -175,7 +179,12 @@ def export_survival(
         raise DataError(
             "No firm is known to have exported in the year before, so none could survive or stop."
         )
-    counts = [event_count(n, _survival_label(n), columns[n], columns[n].notna()) for n in names]
+    counts = [
+        event_count(
+            n, _survival_label(n), columns[n], columns[n].notna(), ahead=int(n.rsplit("_", 1)[1])
+        )
+        for n in names
+    ]
     return data.with_outcomes(columns, tuple(counts))
 
 
@@ -341,7 +350,8 @@ def _firm_counts(
         if base is not None:
             at_risk &= base
         said = [] if base is None else ["counted for participants, from the year of joining"]
-        counts.append(event_count(name, label, columns[name], at_risk, said))
+        values = columns[name] if base is None else columns[name].where(base)
+        counts.append(event_count(name, label, values, at_risk, said, ahead=int(h)))
     return tuple(counts)
 
 
@@ -368,7 +378,7 @@ def _line_entry(
     data: Panel, given: Shipments, level: str, exports: str | None, alive: str | None, minimum: float, look_back: int
 ) -> Panel:  # fmt: skip
     with opened(given, data, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
-        make_entry_years(relations, look_back=look_back, horizons=(), sustained=2)
+        make_line_history(relations, look_back=look_back)
         make_line_years(relations, level, look_back=look_back)
         make_line_entry(relations, level, look_back=look_back)
         rows = relations.frame(f"SELECT * FROM {level}_entry ORDER BY firm, year")

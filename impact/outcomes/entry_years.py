@@ -146,17 +146,40 @@ def _query(look_back: int, horizons: tuple[int, ...], sustained: int) -> str:
     return f"SELECT {', '.join(picked)} FROM (SELECT *, {', '.join(ahead) or 'firm AS none_ahead'} FROM ({runs}) runs) ahead"
 
 
+def make_line_history(relations: Relations, *, look_back: int) -> None:
+    """Make the relation `line_history(firm, year, lines_known, past_known)`: whose products and destinations are known.
+
+    Those of a firm that does not export are (it has none), and those of a firm-year with shipments. Of an exporter without any
+    shipment (a link that was not found, say) they are not: not 0 new lines, and no line that ended. `past_known` is 1 where each of the
+    `look_back` years before is known.
+
+    Parameters
+    ----------
+    relations : Relations
+        Holds `firm_states` and `export_years`.
+    look_back : int
+    """
+    known = "CASE WHEN s.exporter = 0 OR (s.exporter = 1 AND e.cents > 0) THEN 1 ELSE NULL END"
+    before = _over(f"{look_back} PRECEDING AND 1 PRECEDING")
+    relations.make(
+        "line_history",
+        f"SELECT firm, year, exporter, alive, lines_known, CASE WHEN count(lines_known) {before} = {look_back} THEN 1 ELSE 0 END AS past_known "
+        f"FROM (SELECT s.firm, s.year, s.exporter, s.alive, {known} AS lines_known FROM {STATES} s "
+        "LEFT JOIN export_years e ON e.firm = s.firm AND e.year = s.year) known",
+    )
+
+
 def make_line_entry(relations: Relations, level: str, *, look_back: int) -> None:
     """Make the relation `product_entry`, `destination_entry` or `pair_entry`: new lines of each firm-year.
 
     `new` lines and `share_new` of the firm's lines, `value_share_new` of its value, `adds` (1 where there is any): missing where
-    exports of the year or of one of the `look_back` years before are not known; the shares also where nothing is exported.
+    lines of the year or of one of the `look_back` years before are not known; the shares also where nothing is exported.
     `served` lines of the look-back; `alive` as in `firm_states`.
 
     Parameters
     ----------
     relations : Relations
-        Holds `entry_years` and the `line_years` of the level, made with the same look-back.
+        Holds `line_history` and the `line_years` of the level, made with the same look-back.
     level : {"product", "destination", "pair"}
     look_back : int
     """
@@ -164,15 +187,14 @@ def make_line_entry(relations: Relations, level: str, *, look_back: int) -> None
         f"coalesce(lag(l.unused_{gap}, {gap}) OVER (PARTITION BY e.firm ORDER BY e.year), 0)"
         for gap in range(1, look_back + 1)
     )
-    known = "exporter IS NOT NULL AND look_back_observed = 1"
+    known = "lines_known = 1 AND past_known = 1"
     relations.make(
         f"{level}_entry",
-        f"SELECT firm, year, alive, CASE WHEN {known} THEN coalesce(new_n, 0) ELSE NULL END AS new, "
-        f"CASE WHEN {known} THEN CASE WHEN new_n > 0 THEN 1 ELSE 0 END ELSE NULL END AS adds, "
-        f"CASE WHEN {known} AND n > 0 THEN CAST(new_n AS DOUBLE) / CAST(n AS DOUBLE) ELSE NULL END AS share_new, "
-        f"CASE WHEN {known} AND n > 0 THEN CAST(new_cents AS DOUBLE) / CAST(cents AS DOUBLE) ELSE NULL END AS value_share_new, "
+        f"SELECT firm, year, alive, CASE WHEN {known} THEN CASE WHEN exporter = 1 THEN new_n ELSE 0 END ELSE NULL END AS new, "
+        f"CASE WHEN {known} THEN CASE WHEN exporter = 1 AND new_n > 0 THEN 1 ELSE 0 END ELSE NULL END AS adds, "
+        f"CASE WHEN {known} AND exporter = 1 THEN CAST(new_n AS DOUBLE) / CAST(n AS DOUBLE) ELSE NULL END AS share_new, "
+        f"CASE WHEN {known} AND exporter = 1 THEN CAST(new_cents AS DOUBLE) / CAST(cents AS DOUBLE) ELSE NULL END AS value_share_new, "
         f"CASE WHEN {known} THEN CAST(served AS BIGINT) ELSE NULL END AS served "
-        "FROM (SELECT e.firm, e.year, e.exporter, e.look_back_observed, s.alive, l.n, l.cents, l.new_n, l.new_cents, "
-        f"{served} AS served FROM entry_years e JOIN {STATES} s ON s.firm = e.firm AND s.year = e.year "
-        f"LEFT JOIN {level}_years l ON l.firm = e.firm AND l.year = e.year) joined",
+        "FROM (SELECT e.firm, e.year, e.exporter, e.lines_known, e.past_known, e.alive, l.n, l.cents, l.new_n, l.new_cents, "
+        f"{served} AS served FROM line_history e LEFT JOIN {level}_years l ON l.firm = e.firm AND l.year = e.year) joined",
     )

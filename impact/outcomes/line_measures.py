@@ -54,7 +54,7 @@ def make_line_measures(relations: Relations, level: str, *, potential: int) -> N
     Parameters
     ----------
     relations : Relations
-        Holds `entry_years` and the `line_years` of the level.
+        Holds `line_history` and the `line_years` of the level.
     level : {"product", "destination", "pair"}
     potential : int
         The number n of lines that could be exported; no less than any firm exports.
@@ -87,13 +87,13 @@ def _query(level: str, potential: int) -> str:
     inner = ", ".join(f"{sql} AS {name}" for name, sql in parts.items())
     ranked = _double("l.ranked")
     rows = (
-        f"SELECT s.firm, s.year, s.exporter, e.look_back_observed, later.exporter AS later_exporter, CAST(l.cents AS BIGINT) AS cents, l.top1, l.top3, "
+        f"SELECT s.firm, s.year, s.exporter, s.lines_known, s.past_known, later.lines_known AS later_known, CAST(l.cents AS BIGINT) AS cents, l.top1, l.top3, "
         f"l.new_n, l.new_alive, l.new_grown, {ranked} AS ranked, {inner} "
-        f"FROM {STATES} s JOIN entry_years e ON e.firm = s.firm AND e.year = s.year "
+        "FROM line_history s "
         f"LEFT JOIN {level}_years l ON l.firm = s.firm AND l.year = s.year AND s.exporter = 1 "
         f"LEFT JOIN {STATES} p ON p.firm = s.firm AND p.year = s.year - 1 "
         f"LEFT JOIN {level}_years b ON b.firm = s.firm AND b.year = s.year - 1 AND p.exporter = 1 "
-        f"LEFT JOIN {STATES} later ON later.firm = s.firm AND later.year = s.year + 2"
+        "LEFT JOIN line_history later ON later.firm = s.firm AND later.year = s.year + 2"
     )
     return f"SELECT {', '.join(_picked(potential))} FROM ({rows}) m"
 
@@ -132,8 +132,8 @@ def _picked(potential: int) -> list[str]:
             f"CASE WHEN {both} THEN 0e0 - ({dropped}) ELSE NULL END AS dropped_{name}",
             f"CASE WHEN {both} THEN {change} - ({new}) + ({dropped}) ELSE NULL END AS continuing_{name}",
         ]
-    known = "exporter IS NOT NULL AND look_back_observed = 1"
-    followed = f"{known} AND later_exporter IS NOT NULL"
+    known = "lines_known = 1 AND past_known = 1"
+    followed = f"{known} AND later_known = 1"
     picked += [
         f"CASE WHEN {known} THEN CASE WHEN exporter = 1 THEN new_n ELSE 0 END ELSE NULL END AS new_lines",
         f"CASE WHEN {followed} THEN CASE WHEN exporter = 1 THEN new_alive ELSE 0 END ELSE NULL END AS new_lines_alive_2",

@@ -249,7 +249,9 @@ def make_growth_margins(relations: Relations) -> None:
         "CASE WHEN kind = 'unobserved' THEN now + before ELSE 0 END AS value_unobserved FROM ("
         "SELECT s.firm, s.year, coalesce(l.cents, 0) AS now, coalesce(b.cents, 0) AS before, coalesce(l.added_cents, 0) AS added, "
         "coalesce(b.left_cents, 0) AS gone, coalesce(l.up, 0) AS up, coalesce(l.down, 0) AS down, "
-        "CASE WHEN s.exporter IS NULL OR p.exporter IS NULL THEN 'unobserved' WHEN p.exporter = 0 THEN 'entrant' "
+        # An exporter without a shipment: what it exported is not known.
+        "CASE WHEN s.exporter IS NULL OR p.exporter IS NULL OR (s.exporter = 1 AND l.cents IS NULL) OR (p.exporter = 1 AND b.cents IS NULL) "
+        "THEN 'unobserved' WHEN p.exporter = 0 THEN 'entrant' "
         "WHEN s.exporter = 0 THEN 'exiter' ELSE 'continuing' END AS kind "
         f"FROM {STATES} s JOIN {STATES} p ON p.firm = s.firm AND p.year = s.year - 1 "
         "LEFT JOIN pair_years l ON l.firm = s.firm AND l.year = s.year AND s.exporter = 1 "

@@ -9,7 +9,11 @@ import pandas as pd
 
 from impact.core.counts import OutcomeCount, count_table
 from impact.engines.relations import Relations
-from impact.outcomes.entry_years import make_entry_years, make_line_entry
+from impact.outcomes.entry_years import (
+    make_entry_years,
+    make_line_entry,
+    make_line_history,
+)
 from impact.outcomes.firm_states import states_of_exporters, states_of_panel
 from impact.outcomes.line_measures import make_line_measures, potential_lines
 from impact.outcomes.line_years import LEVELS, PLURAL, make_line_years
@@ -52,7 +56,7 @@ class OutcomeRules:
     """
 
     look_back: int = 3
-    horizons: tuple[int, ...] = (1, 2, 3)
+    horizons: tuple[int, ...] = (1, 2, 3, 5)
     sustained: int = 2
     home: tuple[str, ...] = ()
     firms: bool = True
@@ -200,6 +204,7 @@ def make_outcome_years(
     )
     joins = []
     if rules.lines:
+        make_line_history(relations, look_back=rules.look_back)
         for level in LEVELS:
             make_line_years(relations, level, look_back=rules.look_back)
             make_line_entry(relations, level, look_back=rules.look_back)

@@ -162,12 +162,18 @@ def _make_patterns(relations: Relations, level: str) -> None:
         return
     lines = ", ".join(f"l.{k}" for k in KEYS[level])
     plain = ", ".join(f"x.{k}" for k in KEYS[level])
+    # Lines of an exporter without a shipment are not known: a link that was not found ends no spell.
+    relations.view(
+        f"{level}_known",
+        f"SELECT s.firm, CAST(sum(CASE WHEN s.exporter = 0 OR e.cents > 0 THEN b.bit ELSE 0 END) AS BIGINT) AS known FROM {STATES} s "
+        "JOIN year_bits b ON b.year = s.year LEFT JOIN export_years e ON e.firm = s.firm AND e.year = s.year GROUP BY s.firm",
+    )
     # A year with exports of the line is known, whatever the panel says.
     relations.make(
         name,
-        f"SELECT x.firm, {plain}, x.exported, k.known, k.dead FROM (SELECT l.firm, {lines}, CAST(sum(b.bit) AS BIGINT) AS exported "
+        f"SELECT x.firm, {plain}, x.exported, n.known, k.dead FROM (SELECT l.firm, {lines}, CAST(sum(b.bit) AS BIGINT) AS exported "
         f"FROM export_{PLURAL[level]} l JOIN year_bits b ON b.year = l.year GROUP BY l.firm, {lines}) x "
-        "JOIN firm_known k ON k.firm = x.firm",
+        f"JOIN firm_known k ON k.firm = x.firm JOIN {level}_known n ON n.firm = x.firm",
     )
 
 

@@ -120,7 +120,7 @@ class OutcomesSection(Section):
     """`[outcomes]`: entry, survival, new lines, concentration and margins as columns of the panel."""
 
     look_back: int = Field(default=3, ge=1, le=20)
-    horizons: tuple[int, ...] = (1, 2, 3)
+    horizons: tuple[int, ...] = (1, 2, 3, 5)
     sustained: int = Field(default=2, ge=2, le=10)
     home: tuple[str, ...] = ()
     files: tuple[Literal["cells", "spells"], ...] = ("cells", "spells")
