@@ -80,7 +80,8 @@ print(FIRMS)
 # ## Entry
 #
 # An **entrant** exports and did not in the year before. A **new entrant** did not in the three years before. What needs a
-# year that was not observed is missing: all of 2010, which has no year before it, and F as long as 2011 matters.
+# year that was not observed is missing: for entrants all of 2010, which has no year before it, for new entrants 2010 to 2012, and F as long as
+# 2011 matters.
 
 # %%
 firms = impact.entry(panel, look_back=3, horizons=(0, 1))
@@ -103,16 +104,20 @@ draw(firms, "re_entrant")
 
 # %%
 draw(firms, "new_entry_at_risk")
-firms.counts()[["outcome", "n_obs", "n_at_risk", "n_event", "value", "flags"]]
+firms.counts()[["outcome", "n_obs", "n_at_risk", "n_event", "value"]]
 
 # %% [markdown]
 # ### Entry after joining
 #
 # For a programme the question is: of the firms that had not exported before they joined, how many do so **within h years**, and how
-# many **go on for two years in a row**? Each row's year is taken as that of joining, so that a participant is read at its own year, and
-# the firm it is compared with at the same one. H and D export once and stop: that is entry, and not sustained.
+# many **go on for two years in a row**, both within the window? Each row's year is taken as that of joining, so that a participant is read at
+# its own year, and the firm it is compared with at the same one. H and D export once and stop: that is entry, and not sustained.
 #
 # J exports in 2015 and is lost in 2016. It leaves both outcomes of 2015: whether a firm is counted must not depend on what it did.
+#
+# **These outcomes look ahead.** In the row before joining they already hold the first year of participation, so there is no difference in
+# differences of them: `impact.att` refuses it. Match firms on their past, and compare them in the year of joining, with
+# `method="at_joining"`.
 
 # %%
 draw(firms, "entry_within_1")
@@ -164,7 +169,8 @@ bridged.data.loc[bridged.data["gap_filled"] > 0, ["firm", "start", "end", "lengt
 spells.person_period().head(8)
 
 # %% [markdown]
-# **Survivors after joining.** Of the firms that exported in the year before a base year: do they export in the next year, too?
+# **Survivors after joining.** Of the firms that exported in the year before a base year: do they export in the year after it? They look ahead,
+# too.
 
 # %%
 draw(impact.export_survival(panel, horizons=[1]), "export_survival_1")
@@ -323,7 +329,7 @@ jobs.plot()
 # %% [markdown]
 # ## The dynamics of a country's exporters
 #
-# From customs data alone: the indicators of the World Bank's Exporter Dynamics Database. The first year has no entrants and the last no survivors;
+# Ten firms are too few here; 300 are drawn at random. From customs data alone: the indicators of the World Bank's Exporter Dynamics Database. The first year has no entrants and the last no survivors;
 # both are missing, not 0. On the command line: `impact dynamics customs.csv`.
 
 # %%

@@ -167,7 +167,7 @@ def require_panel(data: object, verb: str) -> Panel:
     if isinstance(data, Panel):
         return data
     raise DataError(
-        f"impact.{verb} takes a panel, and was given a {type(data).__name__}. Give the firm-years their roles first: "
+        f"{verb if verb.endswith('=') else f'impact.{verb}'} takes a panel, and was given a {type(data).__name__}. Give the firm-years their roles first: "
         "impact.panel(frame, unit=..., time=..., cohort=...)."
     )
 

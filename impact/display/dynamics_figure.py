@@ -50,6 +50,8 @@ def dynamics_figure(rows: pd.DataFrame) -> Figure:
     >>> figure.axes[1].get_ylabel()
     'exporters'
     """
+    from matplotlib.ticker import MaxNLocator
+
     if rows.empty:
         raise ReportError("There is no year of exporters to draw.")
     parts = [("", rows)] if "group" not in rows else [(str(g), p) for g, p in rows.groupby("group", sort=False)]  # fmt: skip
@@ -65,6 +67,10 @@ def dynamics_figure(rows: pd.DataFrame) -> Figure:
         _years(bottom, part["year"], len(parts))
     axes[0, 0].set_ylabel("per cent")
     axes[1, 0].set_ylabel("exporters")
+    for count in axes[1]:
+        count.yaxis.set_major_locator(
+            MaxNLocator(nbins=4, integer=True)
+        )  # half an exporter is none
     axes[1, 0].yaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)

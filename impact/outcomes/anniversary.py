@@ -13,6 +13,7 @@ from impact.core.errors import DataError
 from impact.core.panel import Panel
 from impact.engines.relations import Relations
 from impact.outcomes.entry_years import make_entry_years
+from impact.outcomes.linkage_notes import linkage_notes
 from impact.outcomes.shipments import Shipments, opened
 from impact.outcomes.shipments import shipments as take_shipments
 
@@ -157,7 +158,8 @@ def first_years(
     table["calendar_growth"] = _log_ratio(table["calendar_2"], table["calendar_1"])
     table["growth"] = _growth(table, chosen)
     table["partial_year_bias"] = table["calendar_growth"] - table["growth"]
-    return FirstYears(table, chosen, given.unit, warnings)
+    notes = linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum)
+    return FirstYears(table, chosen, given.unit, (*warnings, *notes))
 
 
 def _correction(given: Shipments, asked: str | None) -> tuple[str, tuple[str, ...]]:

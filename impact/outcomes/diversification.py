@@ -20,6 +20,7 @@ from impact.outcomes.line_measures import (
     potential_lines,
 )
 from impact.outcomes.line_years import LEVELS, PLURAL, make_line_years
+from impact.outcomes.linkage_notes import linkage_notes
 from impact.outcomes.region_shares import make_region_shares
 from impact.outcomes.shipments import Shipments, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
@@ -46,6 +47,8 @@ class Diversification:
     potential : dict of str to int
         Number of lines that could be exported, by `over`: the n of the Theil index and of the potential normalised HHI.
     look_back : int
+    notes : tuple of str
+        What a reader must know, such as firms that were not linked.
     """
 
     data: pd.DataFrame
@@ -53,6 +56,7 @@ class Diversification:
     unit: str
     potential: Mapping[str, int]
     look_back: int
+    notes: tuple[str, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
         """A copy of the measures."""
@@ -97,11 +101,18 @@ class Diversification:
             )
             for c in frame
         }
+        ahead = {c: 2 for c in frame if "_alive_2" in c or "_grown_2" in c}
         counts = tuple(
-            level_count(c, labels[c], "lines" if c.startswith("n") else "index", frame[c])
+            level_count(
+                c,
+                labels[c],
+                "lines" if c.startswith("n") else "index",
+                frame[c],
+                ahead=ahead.get(c, 0),
+            )
             for c in frame
         )
-        return panel.with_outcomes(frame, counts)
+        return panel.with_outcomes(frame, counts, self.notes)
 
     def summary(self) -> str:
         """Say the means over firm-years with exports, by kind of line."""
@@ -117,6 +128,7 @@ class Diversification:
             [
                 *lines,
                 "Concentration is known only where something is exported; entry with one line raises its mean.",
+                *self.notes,
             ]
         )
 
@@ -133,7 +145,7 @@ def diversification(
     over: str | Sequence[str] | None = None,
     panel: Panel | None = None,
     potential: Mapping[str, int] | None = None,
-    home: Iterable[str] | None = None,
+    home: Iterable[str] | str | None = None,
     look_back: int = 3,
     exports: str | None = None,
     alive: str | None = None,
@@ -200,6 +212,9 @@ def diversification(
     level_names(given, kinds)
     if int(look_back) != look_back or look_back < 1:
         raise DataError("look_back is a number of years, 1 or more.")
+    home = [home] if isinstance(home, str) else home
+    if potential is not None and not isinstance(potential, Mapping):
+        raise DataError("potential is a mapping, such as {'product': 5000}.")
     tables, most = [], {}
     with opened(given, panel, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
         make_line_history(relations, look_back=look_back)
@@ -227,6 +242,7 @@ def diversification(
         given.unit,
         most,
         look_back,
+        linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum),
     )
 
 

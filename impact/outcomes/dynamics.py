@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from impact.core.errors import DataError
-from impact.core.panel import Panel
+from impact.core.panel import Panel, require_panel
 from impact.engines.relations import Relations
 from impact.outcomes.dynamics_groups import Grouping, grouping
 from impact.outcomes.dynamics_sql import LINES, make_exporters, observed_years
@@ -22,6 +22,7 @@ from impact.outcomes.dynamics_table import (
     warnings_of,
 )
 from impact.outcomes.edd_indicators import indicators
+from impact.outcomes.linkage_notes import linkage_notes
 from impact.outcomes.shipments import Shipments, opened
 from impact.outcomes.shipments import shipments as take_shipments
 
@@ -229,7 +230,11 @@ def dynamics(
     """
     _check(exit_dating, growth, minimum)
     given = take_shipments(data, unit=unit, time=time, product=product, destination=destination, value=value)  # fmt: skip
+    if panel is not None:
+        panel = require_panel(panel, "panel=")
     groups = grouping(by, digits, given, panel, data if isinstance(data, pd.DataFrame) else None)
+    linked = linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum)
+    groups = replace(groups, notes=(*groups.notes, *linked))
     with opened(given, panel, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
         return dynamics_of(
             relations, groups, firms=codes, products=pd.Series(given.products, index=range(1, len(given.products) + 1)),

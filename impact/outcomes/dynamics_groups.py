@@ -144,6 +144,8 @@ def _of_mapping(by: pd.Series | Mapping[Any, Any]) -> Grouping:
     return Grouping("firm", "group" if name in _TAKEN else name, None, firms)
 
 
+_MOST_NUMBERS = 50  # as many two-digit codes of sectors, say, are groups; a head count is none
+
 _TAKEN = {"year", "code", "indicator", "statistic", "value", "n", "n_at_risk", "n_event", "unit", "flags"}  # fmt: skip
 
 
@@ -164,6 +166,12 @@ def by_column(frame: pd.DataFrame, unit: str, time: str, by: str) -> Grouping:
         If the column is missing in every row.
     """
     known = frame.loc[frame[by].notna(), [unit, time, by]]
+    values = known[by]
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > _MOST_NUMBERS:
+        raise DataError(
+            f"'{by}' holds {values.nunique():,} different numbers: each would be a group of its own. Name a column of classes, such as sector "
+            "or size_class."
+        )
     if known.empty:
         raise DataError(f"The column '{by}' is missing in every row.")
     ordered = known.assign(text=known[by].astype("str")).sort_values([unit, time, "text"], kind="stable")  # fmt: skip

@@ -9,7 +9,7 @@ import pandas as pd
 
 from impact.core.counts import OutcomeCount, event_count, level_count
 from impact.core.errors import DataError
-from impact.core.panel import Panel
+from impact.core.panel import Panel, require_panel
 from impact.core.panel import panel as make_a_panel
 from impact.engines.relations import Relations, open_relations
 from impact.outcomes.entry_years import (
@@ -19,6 +19,7 @@ from impact.outcomes.entry_years import (
 )
 from impact.outcomes.firm_states import put_states
 from impact.outcomes.line_years import LEVELS, PLURAL, make_line_years
+from impact.outcomes.linkage_notes import linkage_notes
 from impact.outcomes.panel_states import panel_states
 from impact.outcomes.shipments import Shipments, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
@@ -41,7 +42,7 @@ def entry(
     alive: str | None = None,
     minimum: float = 0.0,
     look_back: int = 3,
-    horizons: Sequence[int] = (1, 2, 3, 5),
+    horizons: Sequence[int] | int = (1, 2, 3, 5),
     sustained: int = 2,
 ) -> Panel:
     """Add entry to a panel: into exporting, or into products, destinations or pairs.
@@ -110,6 +111,7 @@ def entry(
     """
     if level not in ("firm", *LEVELS):
         raise DataError(f"There is no level '{level}'; choose from firm, {', '.join(LEVELS)}.")
+    horizons = [horizons] if isinstance(horizons, int) else list(horizons)
     _check_years(look_back, horizons, sustained)
     given = None if shipments is None else take_shipments(shipments)
     if not isinstance(data, Panel):
@@ -132,7 +134,7 @@ def export_survival(
     exports: str | None = None,
     alive: str | None = None,
     minimum: float = 0.0,
-    horizons: Sequence[int] = (1, 2, 3, 5),
+    horizons: Sequence[int] | int = (1, 2, 3, 5),
 ) -> Panel:
     """Add to a panel whether those who exported in the year before a base year still export later.
 
@@ -169,6 +171,8 @@ def export_survival(
     >>> firms.data["export_survival_1"].tolist()
     [nan, 1.0, nan, nan, 0.0, nan]
     """
+    data = require_panel(data, "export_survival")
+    horizons = [horizons] if isinstance(horizons, int) else list(horizons)
     if not horizons or any(int(h) != h or h < 1 for h in horizons):
         raise DataError("horizons are whole numbers of years, 1 or more.")
     rows = _entry_rows(data, None, exports, alive, minimum, 1, tuple(horizons), 2)
@@ -297,7 +301,11 @@ def _firm_entry(
     if base is not None:
         _refuse_participants_who_export(data, columns, base, look_back)
     counts = _firm_counts(columns, names, ahead, look_back, base, sustained)
-    notes = []
+    notes = (
+        []
+        if given is None
+        else [*linkage_notes(given, data, exports=exports, alive=alive, minimum=minimum)]
+    )
     always = columns["exporter"].groupby(data.data[data.unit]).max()
     if (always == 1).all():
         notes.append(
@@ -396,7 +404,9 @@ def _line_entry(
     served = columns.pop("served")
     columns = columns.rename(columns=names)
     return data.with_outcomes(
-        columns, _line_counts(columns, names, level, look_back, potential, served, living)
+        columns,
+        _line_counts(columns, names, level, look_back, potential, served, living),
+        linkage_notes(given, data, exports=exports, alive=alive, minimum=minimum),
     )
 
 

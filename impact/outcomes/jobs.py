@@ -10,7 +10,7 @@ import pandas as pd
 
 from impact.core.counts import OutcomeCount, level_count
 from impact.core.errors import DataError
-from impact.core.panel import Panel
+from impact.core.panel import Panel, require_panel
 from impact.outcomes.job_flows import FLOWS, growth, job_flows
 from impact.outcomes.job_levels import CONCEPTS, UNITS, JobsAsked, asked_for, job_levels
 from impact.outcomes.transform import lag
@@ -128,8 +128,8 @@ class JobsResult:
                 continue
             lines.append(
                 f"{found['year']}{who}: +{found['creation']:,.1f} - {found['destruction']:,.1f} = {found['net']:+,.1f} {unit}"
-                f"{_percent(found['net_rate'])}; {found['n_firms']:,} firms, {found['n_entering']:,} entering, "
-                f"{found['n_dying']:,} dying; {found['n_unobserved']:,} not observed in both years and left out."
+                f"{_percent(found['net_rate'])}; {found['n_firms']:,} firms, {found['n_entering']:,} from no jobs ("
+                f"{found['n_born']:,} born), {found['n_dying']:,} to no jobs ({found['n_closed']:,} known to have died); {found['n_unobserved']:,} not observed in both years and left out."
             )
             if self.indirect is not None:
                 indirect = self.indirect.of(found["net"])
@@ -246,6 +246,7 @@ def jobs(
     >>> found.flows[["creation", "destruction", "net", "n_dying", "n_unobserved"]].iloc[0].tolist()
     [4.0, 5.0, -1.0, 1.0, 1.0]
     """
+    data = require_panel(data, "jobs")
     asked = asked_for(employees, kind, concept, hours, contract_hours, alive)
     indirect = _indirect(multiplier, indirect_per_direct, indirect_source)
     groups = None if group is None else data.by_unit(group)

@@ -15,6 +15,7 @@ from impact.core.panel import Panel
 from impact.engines.relations import Relations
 from impact.outcomes.firm_states import STATES
 from impact.outcomes.line_years import make_line_years
+from impact.outcomes.linkage_notes import linkage_notes
 from impact.outcomes.shipments import Shipments, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
 
@@ -43,25 +44,27 @@ class Margins:
         `average = value / pairs`, and the logarithms: `ln_value = ln_destinations + ln_products + ln_density + ln_average`.
     growth : DataFrame
         One row per year (and group): `value_before, value, change`, and its six parts `entrants`, `exiters`, `added`, `dropped`, `grown`,
-        `shrunk`, which sum to it; the same with `_contribution`, over the mean of both years, which sum to `growth`; `n_entrants,
-        n_exiters, n_continuing`; `n_unobserved` firms that exported in one of the years and were not observed in the other, which are
+        `shrunk`, which sum to it; the same with `_contribution`, over the mean of both years, which sum to `growth`; `n_entrants, n_exiters,
+        n_continuing`, and of these `n_added, n_dropped, n_grown, n_shrunk`; `n_unobserved` firms that exported in one of the years and were not observed in the other, which are
         left out, with `value_unobserved`.
     unit : str
     group : str or None
+    notes : tuple of str
+        What a reader must know, such as firms that were not linked.
     """
 
     identity: pd.DataFrame
     growth: pd.DataFrame
     unit: str
     group: str | None
+    notes: tuple[str, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
         """Growth in long form: `year` [group] `margin label amount contribution n flags`.
 
-        `n` firms are behind a margin; continuing firms behind the four of pairs.
+        `n` firms are behind a margin: entrants, exiters, and the continuing firms that added, dropped, grew or shrank a pair.
         """
         keys = ["year", *([] if self.group is None else [self.group])]
-        who = {"entrants": "n_entrants", "exiters": "n_exiters"}
         rows = []
         for row in self.growth.to_dict("records"):
             lost = int(row["n_unobserved"])
@@ -69,7 +72,7 @@ class Margins:
             for margin, label in MARGINS.items():
                 rows.append({
                     **{k: row[k] for k in keys}, "margin": margin, "label": label, "amount": row[margin],
-                    "contribution": row[f"{margin}_contribution"], "n": row[who.get(margin, "n_continuing")], "flags": flag,
+                    "contribution": row[f"{margin}_contribution"], "n": row[f"n_{margin}"], "flags": flag,
                 })  # fmt: skip
         columns = [*keys, "margin", "label", "amount", "contribution", "n", "flags"]
         return pd.DataFrame(rows, columns=columns)
@@ -101,10 +104,10 @@ class Margins:
         """Say year by year what growth came from."""
         lines = []
         for row in self.growth.to_dict("records"):
-            who = "" if self.group is None else f"{row[self.group]}, "
-            parts = ", ".join(f"{m} {100 * row[f'{m}_contribution']:+.1f}" for m in MARGINS)
+            who = "" if self.group is None else f", {self.group} = {row[self.group]}"
+            parts = ", ".join(f"{m} {_signed(row[f'{m}_contribution'])}" for m in MARGINS)
             lines.append(
-                f"{who}{row['year']}: {100 * row['growth']:+.1f} % of the mean of both years = {parts}."
+                f"{row['year']}{who}: {_signed(row['growth'])} % of the mean of both years = {parts}."
             )
         return (
             "\n".join(lines)
@@ -113,6 +116,11 @@ class Margins:
 
     def __repr__(self) -> str:
         return self.summary()
+
+
+def _signed(share: float) -> str:
+    """Per cent with a sign; what rounds to 0 has none of its own."""
+    return f"{round(100 * share, 1) + 0.0:+.1f}"
 
 
 def margins(
@@ -188,7 +196,8 @@ def margins(
     identity["ln_value"] -= np.log(scale)
     identity["ln_average"] -= np.log(scale)
     first = [given.unit, "year", "value", "destinations", "products", "pairs", "density", "average"]
-    return Margins(identity[[*first, *LOGS]], _finished(growth, scale, group), given.unit, group)
+    return Margins(identity[[*first, *LOGS]], _finished(growth, scale, group), given.unit, group,
+                   linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum))  # fmt: skip
 
 
 def _groups(panel: Panel | None, group: str | None) -> pd.Series | None:
@@ -274,6 +283,10 @@ def _growth(
         for name, kind in (("n_entrants", "entrant"), ("n_exiters", "exiter"), ("n_continuing", "continuing"),
                            ("n_unobserved", "unobserved"))
     )  # fmt: skip
+    heads += "".join(
+        f", CAST(sum(CASE WHEN {margin} <> 0 THEN 1 ELSE 0 END) AS BIGINT) AS n_{margin}"
+        for margin in ("added", "dropped", "grown", "shrunk")
+    )
     if labels is None:
         return relations.frame(
             f"SELECT year, {sums}, {heads} FROM firm_growth GROUP BY year ORDER BY year"
@@ -304,5 +317,7 @@ def _finished(found: pd.DataFrame, scale: float, group: str | None) -> pd.DataFr
     for margin in MARGINS:
         table[f"{margin}_contribution"] = found[margin] / mean
     table[counts] = found[counts]
+    more = [f"n_{margin}" for margin in ("added", "dropped", "grown", "shrunk")]
+    table[more] = found[more]
     table["value_unobserved"] = found["value_unobserved"] / scale
     return table

@@ -274,8 +274,10 @@ def outcome_counts(relations: Relations, rules: OutcomeRules, *, roster: bool) -
         if c.joiners and roster:
             risk = f"({risk}) AND year = joined"
         at_risk = f"{c.name} IS NOT NULL AND {risk}"
+        joining = c.joiners and roster
+        counted = f"CASE WHEN year = joined THEN {c.name} ELSE NULL END" if joining else c.name
         sums += [
-            f"count({c.name}) AS known_{c.name}", f"CAST(sum(CASE WHEN {at_risk} THEN 1 ELSE 0 END) AS BIGINT) AS risk_{c.name}",
+            f"count({counted}) AS known_{c.name}", f"CAST(sum(CASE WHEN {at_risk} THEN 1 ELSE 0 END) AS BIGINT) AS risk_{c.name}",
             f"CAST(sum(CASE WHEN {at_risk} THEN CAST(floor(CAST({c.name} AS DOUBLE) * {_FINE} + 0.5) AS BIGINT) ELSE 0 END) AS BIGINT) "
             f"AS total_{c.name}",
         ]  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from impact.core.errors import DataError
-from impact.core.panel import Panel, require_columns
+from impact.core.panel import Panel, require_columns, value_faults
 
 _INACTIVE, _UNOBSERVED = "inactive", "unobserved"
 _EXPORTS = {"active_exporter": 1.0, "active_nonexporter": 0.0}
@@ -65,10 +65,11 @@ def panel_states(
     Raises
     ------
     DataError
-        If there is no column of exports, or `alive` is not true or false.
+        If there is no column of exports or it holds no numbers, a state is none of the four, or `alive` is not true or false.
     """
     data = panel.data
     column = exports_column(panel, exports)
+    _check_states(data)
     told = data["state"].isin(_EXPORTS) if "state" in data else pd.Series(False, index=data.index)
     if column is None and need_exports and not told.any():
         raise DataError("The panel has no column of exports. Name it: exports='...'.")
@@ -76,9 +77,17 @@ def panel_states(
     active = life["alive"]
     exporter = pd.Series(np.nan, index=data.index)
     if column is None and told.any():
+        if minimum:
+            raise DataError(
+                f"minimum is {minimum:g}, and the panel has no amounts of exports to hold against it. Name them: exports='...'."
+            )
         exporter = data["state"].map(_EXPORTS).astype("float64")
     elif column is not None:
         amount = pd.to_numeric(data[column], errors="coerce").astype("float64")
+        faults = value_faults(data, column, amount.notna() | data[column].isna(), "exports are no number",
+                              "name a column of amounts, or of 0 and 1: exports='...'")  # fmt: skip
+        if faults:
+            raise DataError(f"'{column}' does not tell who exports.", faults)
         floor = 0.0 if column == "exporter" else minimum
         exporter = (amount > floor).astype("float64").where(amount.notna())
     gone = (active == False).fillna(False)  # noqa: E712  (a boolean with missing values)
@@ -87,6 +96,19 @@ def panel_states(
         "unit": data[panel.unit], "year": data[panel.time].astype("int64"), "exporter": exporter,
         "alive": active, "observed": life["observed"],
     })  # fmt: skip
+
+
+def _check_states(data: pd.DataFrame) -> None:
+    """Words of a column `state` that nobody can read; a state that is not understood would be silently unknown."""
+    if "state" not in data:
+        return
+    known = (*_EXPORTS, _INACTIVE, _UNOBSERVED)
+    good = data["state"].isin(known) | data["state"].isna()
+    faults = value_faults(
+        data, "state", good, "there is no such state", f"write one of {', '.join(known)}"
+    )
+    if faults:
+        raise DataError("The column 'state' says in which of four states a firm-year is.", faults)
 
 
 def activity(panel: Panel, alive: str | None = None) -> pd.DataFrame:

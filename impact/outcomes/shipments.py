@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pandas as pd
 
 from impact.core.errors import DataError, Fault
 from impact.core.ledger import Ledger
-from impact.core.panel import Panel, require_columns, value_faults
+from impact.core.panel import Panel, require_columns, require_panel, value_faults
 from impact.engines.relations import Relations, open_relations
 from impact.outcomes.export_years import sum_cells
 from impact.outcomes.firm_states import put_states, states_of_exporters
@@ -144,6 +143,13 @@ def shipments(
     """
     if isinstance(data, Shipments):
         return data
+    if not isinstance(data, pd.DataFrame):
+        what = "a panel of firm-years" if isinstance(data, Panel) else f"a {type(data).__name__}"
+        raise DataError(
+            f"Shipments are needed, and {what} was given: a DataFrame with one row per firm, year (or date), product, destination and value."
+        )
+    if data.empty:
+        raise DataError("The table of shipments has no rows.")
     roles = _roles(data, unit, time, product, destination, value, month)
     faults: list[Fault] = []
     year, months = _when(data, roles, faults)
@@ -325,6 +331,10 @@ def opened(
     Series
         Codes of the firms, by their identifier.
     """
+    if isinstance(minimum, bool) or not isinstance(minimum, (int, float)) or minimum < 0:
+        raise DataError(f"minimum is {minimum!r}; it is an amount, 0 or more.")
+    if panel is not None:
+        panel = require_panel(panel, "panel=")
     codes = pd.Series(np.arange(1, len(source.firms) + 1), index=pd.Index(source.firms))
     cells = source.cells
     least = int(np.floor(minimum * 10.0**source.decimals))
@@ -363,15 +373,20 @@ def _population(
     both = firms[firms.isin(codes.index)]
     others = firms[~firms.isin(codes.index)]
     if not len(both):
-        some = difflib.SequenceMatcher(None, str(firms[0]), str(codes.index[0])).ratio()
+        one, two = firms[0], codes.index[0]
+        kinds = {"text" if isinstance(x, str) else "a number" for x in (one, two)}
+        remedy = " Make both text, with the same zeros in front: frame[...].astype(str).str.zfill(...)." if len(kinds) > 1 else ""  # fmt: skip
         raise DataError(
-            f"No firm of the panel ('{panel.unit}', such as {firms[0]!r}) is found in the shipments "
-            f"('{source.unit}', such as {codes.index[0]!r}). Are they the same identifiers"
-            f"{', written in two ways' if some > 0.6 else ''}?"
+            f"No firm of the panel ('{panel.unit}', such as {_said(one)}) is found in the shipments ('{source.unit}', such as "
+            f"{_said(two)}). Are they the same identifiers?{remedy}"
         )
     more = pd.Series(np.arange(len(codes) + 1, len(codes) + 1 + len(others)), index=others)
     found = pd.concat([codes[both], more])
     return states.assign(firm=found.reindex(states["unit"]).to_numpy()), found
+
+
+def _said(identifier: object) -> str:
+    return f"'{identifier}', text" if isinstance(identifier, str) else f"{identifier}, a number"
 
 
 def _with_exports(

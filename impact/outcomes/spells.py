@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from impact.core.panel import Panel
 from impact.engines.relations import Relations, open_relations
 from impact.outcomes.firm_states import put_states
 from impact.outcomes.line_years import KEYS, LEVELS, PLURAL
+from impact.outcomes.linkage_notes import linkage_notes
 from impact.outcomes.panel_states import panel_states
 from impact.outcomes.shipments import Shipments, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
@@ -38,6 +39,8 @@ class SpellTable:
     unit : str
     first_year, last_year : int
         Years of the data.
+    notes : tuple of str
+        What a reader must know, such as firms that were not linked.
     """
 
     data: pd.DataFrame
@@ -46,6 +49,7 @@ class SpellTable:
     unit: str
     first_year: int
     last_year: int
+    notes: tuple[str, ...] = ()
 
     @property
     def keys(self) -> list[str]:
@@ -132,6 +136,7 @@ class SpellTable:
         return (
             f"{len(data):,} spells of exporting of {what}, {self.first_year} to {self.last_year} ({rule}). "
             f"{int(data['left_cens'].sum()):,} are of unknown age. After the last year: {', '.join(parts)}."
+            + "".join(f"\n{note}" for note in self.notes)
         )
 
     def __repr__(self) -> str:
@@ -222,7 +227,8 @@ def spells(
             names[line] = levels[found[line].to_numpy() - 1]
     renamed = {"firm": given.unit, "product": given.product, "destination": given.destination}
     keys = pd.DataFrame({renamed[k]: v for k, v in names.items()})
-    return _table(keys, found, level, gap, given.unit, first, last)
+    notes = linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum)
+    return replace(_table(keys, found, level, gap, given.unit, first, last), notes=notes)
 
 
 def _of_panel(

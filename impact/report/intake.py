@@ -445,6 +445,12 @@ def _assemble(
     )
     if sources.outcomes is not None:
         intake.outcomes = outcome_counts(relations, sources.outcomes, roster=sources.roster)
+        never = intake.outcomes.loc[intake.outcomes["n_obs"] == 0, "outcome"]
+        if len(never):
+            span = f"{sources.first_year} to {sources.last_year}"
+            intake.notices.append(Notice(
+                f"no firm-year is known of {len(never)} outcomes, such as {never.iloc[0]}: the look-back ({sources.outcomes.look_back} years) "
+                f"and the horizons ask for more years than {span} holds, or what they need was not observed"))  # fmt: skip
         if not sources.outcomes.firms:
             intake.notices.append(Notice(
                 "these data hold exporters only, so entry of firms into exporting cannot be measured, and is not among the outcomes; "

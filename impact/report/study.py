@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from impact.core.errors import Fault, StudyError
 from impact.outcomes.firm_panel import PanelSources, panel_columns
-from impact.outcomes.outcome_years import OutcomeRules
+from impact.outcomes.outcome_years import OutcomeRules, outcome_columns
 from impact.report.study_files import (
     BudgetSection,
     CustomsSection,
@@ -25,6 +25,7 @@ from impact.report.study_files import (
     RosterSection,
 )
 from impact.report.study_files import Section as _Section
+from impact.validate.country_names import iso_countries
 from impact.validate.dates import DATE_FORMATS, known_format
 
 MEMORY = r"^\s*\d+(\.\d+)?\s*([KMGT]i?B)\s*$"
@@ -349,12 +350,19 @@ def _fault(problem: Any, text: str, name: str) -> Fault:
                      value=problem["input"])  # fmt: skip
     if kind == "missing":
         return Fault("this key is missing", "add it", file=name, row=row, column=key)
+    if kind in ("tuple_type", "list_type"):
+        return Fault("expected a list", f"write it in brackets: [{_shown(problem['input'])}]", file=name, row=row,
+                     column=key, value=problem["input"])  # fmt: skip
     expected = _FORMS.get(problem.get("ctx", {}).get("pattern", ""))
     if expected is not None:
         return Fault(f"expected {expected}", "correct the value", file=name, row=row, column=key,
                      value=problem["input"])  # fmt: skip
     return Fault(problem["msg"][0].lower() + problem["msg"][1:], "correct the value", file=name,
                  row=row, column=key, value=problem["input"])  # fmt: skip
+
+
+def _shown(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 _FORMS = {
@@ -502,6 +510,26 @@ def _outcome_faults(study: Study, add: Any) -> None:
     if study.customs is None and study.outcomes.home:
         add(("outcomes", "home"), "the home region is one of destinations, which only customs files have",
             "add [customs], or leave home out", ", ".join(study.outcomes.home))  # fmt: skip
+    countries = iso_countries()
+    for code in study.outcomes.home:
+        if code not in countries.alpha3:
+            close = difflib.get_close_matches(code.upper(), list(countries.alpha3), n=1)
+            near = countries.alpha2.get(code.upper()) or next(iter(close), None)
+            hint = (
+                f"did you mean '{near}'?"
+                if near
+                else "write three letters of ISO 3166, such as 'COL'"
+            )
+            add(
+                ("outcomes", "home"),
+                "this is no country: destinations are codes of three letters",
+                hint,
+                code,
+            )
+    longest = max(study.outcomes.horizons, default=0)
+    if study.outcomes.horizons and study.outcomes.sustained > longest + 1:
+        add(("outcomes", "sustained"), f"a window of {longest} years after a base year holds no {study.outcomes.sustained} years in a row",
+            "write a shorter run, or a longer horizon", study.outcomes.sustained)  # fmt: skip
     if any(h < 0 for h in study.outcomes.horizons):
         add(("outcomes", "horizons"), "a horizon is a number of years after a base year",
             "write 0 or more", ", ".join(map(str, study.outcomes.horizons)))  # fmt: skip
@@ -590,9 +618,15 @@ def _name_faults(study: Study, add: Any) -> None:
     if study.match is not None:
         need(("match", "on"), study.match.on)
         need(("match", "exact"), study.match.exact)
+    rules = study.outcome_rules()
+    looking = set() if rules is None else {c.name for c in outcome_columns(rules) if c.joiners}
     names = [o.name for o in study.outcome]
     for i, outcome in enumerate(study.outcome):
         need(("outcome", i, "name"), [outcome.name])
+        if outcome.name in looking:
+            add(("outcome", i, "name"), "this outcome looks ahead of its year, so that the year before joining already holds years of participation",
+                "name another here; in Python compare firms in the year of joining: impact.att(matched, outcome, method='at_joining')",
+                outcome.name)  # fmt: skip
         if outcome.name in names[:i]:
             add(("outcome", i, "name"), "this outcome stands twice", "keep one", outcome.name)
         need(("outcome", i, "controls"), outcome.controls)

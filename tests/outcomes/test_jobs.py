@@ -168,7 +168,7 @@ def test_the_table_carries_counts_labels_and_status(found: impact.JobsResult) ->
 
 def test_the_summary_says_what_gross_creation_is_not(found: impact.JobsResult) -> None:
     said = found.summary()
-    assert "2013: +7.0 - 13.0 = -6.0 jobs (-13.6 % of the mean of both years); 7 firms, 2 entering, 1 dying" in said  # fmt: skip
+    assert "2013: +7.0 - 13.0 = -6.0 jobs (-13.6 % of the mean of both years); 7 firms, 2 from no jobs (1 born), 1 to no jobs (1 known to have died)" in said  # fmt: skip
     assert "Jobs that participants created are not jobs that the programme created" in said
     assert repr(found) == said
 
