@@ -2,7 +2,8 @@
 
 Each contender runs in a process of its own. `bare` is the aggregate of shipments to firm-years as it would be typed into DuckDB (see
 `firm_years.py`); `outcomes` sums the same file to cells and makes all outcomes: entry, spells of firms, products and destinations (with the
-month in which they start), lines and concentration over products, destinations and pairs, margins and their growth; `pandas` makes
+month in which they start), lines and concentration over products, destinations and pairs, margins and their growth, as computed relations of which
+entry, margins, growth and spells are written, too; `pandas` makes
 a part of them by hand (entry, spells of firms and pairs, Theil over products). Peak memory is that of the process.
 `python benchmarks/outcomes.py [million shipments ...]`.
 """
@@ -57,8 +58,6 @@ def outcomes(folder: Path) -> None:
             make_line_years(relations, level, look_back=LOOK_BACK)
             make_line_entry(relations, level, look_back=LOOK_BACK)
             make_line_measures(relations, level, potential=potential_lines(relations, level))
-            relations.write(f"SELECT * FROM {level}_measures", folder / f"{level}_measures.parquet")
-            relations.write(f"SELECT * FROM {level}_entry", folder / f"{level}_entry.parquet")
         make_margins(relations)
         make_growth_margins(relations)
         relations.write("SELECT * FROM export_margins", folder / "margins.parquet")

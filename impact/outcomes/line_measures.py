@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from impact.engines.relations import Relations
 from impact.outcomes.firm_states import STATES
-from impact.outcomes.line_years import KEYS, SCALE
+from impact.outcomes.line_years import KEYS, SCALE, make_in_spans, state_spans
 
 CHANGES = ("n_lines", "hhi", "entropy", "theil")
 """Measures whose change is split into lines that stayed, came and went."""
@@ -32,7 +32,7 @@ def potential_lines(relations: Relations, level: str) -> int:
 
 
 def make_line_measures(relations: Relations, level: str, *, potential: int) -> None:
-    """Make the view `product_measures`, `destination_measures` or `pair_measures`, one row per firm and year of `firm_states`.
+    """Make the relation `product_measures`, `destination_measures` or `pair_measures`, one row per firm and year of `firm_states`.
 
     `n_lines` is 0 where nothing is exported and missing where that is not known; every other measure is missing in both. With
     s the shares of n_1 lines and n the number of potential ones (Cadot, Carrere and Strauss-Kahn 2011 for the Theil index):
@@ -59,7 +59,7 @@ def make_line_measures(relations: Relations, level: str, *, potential: int) -> N
     potential : int
         The number n of lines that could be exported; no less than any firm exports.
     """
-    relations.view(f"{level}_measures", _query(level, potential))
+    make_in_spans(relations, f"{level}_measures", _query(level, potential), state_spans(relations))
 
 
 def _double(column: str) -> str:
@@ -70,6 +70,11 @@ def _double(column: str) -> str:
 def _whole(expression: str) -> str:
     """What is never negative, but for the last digit of its parts."""
     return f"CASE WHEN ({expression}) < 0 THEN 0e0 ELSE {expression} END"
+
+
+def _part(relation: str) -> str:
+    """The rows of a part of the firms; `make_in_spans` says which."""
+    return f"(SELECT * FROM {relation} WHERE {{firms}})"
 
 
 def _query(level: str, potential: int) -> str:
@@ -89,11 +94,11 @@ def _query(level: str, potential: int) -> str:
     rows = (
         f"SELECT s.firm, s.year, s.exporter, s.lines_known, s.past_known, later.lines_known AS later_known, CAST(l.cents AS BIGINT) AS cents, l.top1, l.top3, "
         f"l.new_n, l.new_alive, l.new_grown, {ranked} AS ranked, {inner} "
-        "FROM line_history s "
-        f"LEFT JOIN {level}_years l ON l.firm = s.firm AND l.year = s.year AND s.exporter = 1 "
-        f"LEFT JOIN {STATES} p ON p.firm = s.firm AND p.year = s.year - 1 "
-        f"LEFT JOIN {level}_years b ON b.firm = s.firm AND b.year = s.year - 1 AND p.exporter = 1 "
-        "LEFT JOIN line_history later ON later.firm = s.firm AND later.year = s.year + 2"
+        f"FROM {_part('line_history')} s "
+        f"LEFT JOIN {_part(f'{level}_years')} l ON l.firm = s.firm AND l.year = s.year AND s.exporter = 1 "
+        f"LEFT JOIN {_part(STATES)} p ON p.firm = s.firm AND p.year = s.year - 1 "
+        f"LEFT JOIN {_part(f'{level}_years')} b ON b.firm = s.firm AND b.year = s.year - 1 AND p.exporter = 1 "
+        f"LEFT JOIN {_part('line_history')} later ON later.firm = s.firm AND later.year = s.year + 2"
     )
     return f"SELECT {', '.join(_picked(potential))} FROM ({rows}) m"
 

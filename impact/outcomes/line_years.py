@@ -8,6 +8,7 @@ on the order of rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from impact.core.errors import ImpactError
@@ -66,16 +67,8 @@ def make_line_years(relations: Relations, level: str, *, look_back: int) -> None
     if level not in LEVELS:
         raise ImpactError(f"There is no level {level!r}; choose from {', '.join(LEVELS)}.")
     name = f"{level}_years"
-    spans = firm_spans(relations)
-    query = _query(level, look_back)
-    if len(spans) == 1:
-        relations.make(name, query.format(firms=""))
-        return
     # Each part fits into memory, so that nothing is sorted on disk.
-    parts = [f"{name}_{i}" for i in range(len(spans))]
-    for part, span in zip(parts, spans, strict=True):
-        relations.make(part, query.format(firms=f"WHERE firm BETWEEN {span.first} AND {span.last}"))
-    relations.view(name, " UNION ALL ".join(f"SELECT * FROM {part}" for part in parts))
+    make_in_spans(relations, name, _query(level, look_back), firm_spans(relations))
 
 
 def firm_spans(relations: Relations) -> list[Span]:
@@ -92,6 +85,43 @@ def firm_spans(relations: Relations) -> list[Span]:
     part = (counts["n"].cumsum() - counts["n"]) // _ROWS_A_PART
     found = counts["firm"].groupby(part).agg(["min", "max"])
     return [Span(int(a), int(b)) for a, b in found.itertuples(index=False)]
+
+
+_FIRM_YEARS_A_PART = 600_000
+
+
+def state_spans(relations: Relations) -> list[Span]:
+    """Ranges of firms of about equally many firm-years of `firm_states`."""
+    found = relations.frame(
+        "SELECT count(*) AS n, coalesce(min(firm), 0) AS first, coalesce(max(firm), 0) AS last FROM firm_states"
+    ).iloc[0]
+    first, last = int(found["first"]), int(found["last"])
+    parts = max(1, -(-int(found["n"]) // _FIRM_YEARS_A_PART))
+    step = -(-(last - first + 1) // parts)
+    return [Span(a, min(a + step - 1, last)) for a in range(first, last + 1, step)] or [Span(0, 0)]
+
+
+def make_in_spans(relations: Relations, name: str, query: str, spans: Sequence[Span]) -> None:
+    """Make a relation in parts of firms, each of which fits into memory.
+
+    Parameters
+    ----------
+    relations : Relations
+        Where it goes.
+    name : str
+        Of the relation.
+    query : str
+        SQL with `{firms}` where a condition on `firm` belongs, behind the WHERE of each relation that it reads.
+    spans : sequence of Span
+        The parts.
+    """
+    if len(spans) == 1:
+        relations.make(name, query.format(firms="firm IS NOT NULL"))
+        return
+    parts = [f"{name}_{i}" for i in range(len(spans))]
+    for part, span in zip(parts, spans, strict=True):
+        relations.make(part, query.format(firms=f"firm BETWEEN {span.first} AND {span.last}"))
+    relations.view(name, " UNION ALL ".join(f"SELECT * FROM {part}" for part in parts))
 
 
 _SQUARE = "CAST(cents AS DECIMAL(38,0)) * CAST(cents AS DECIMAL(38,0))"
@@ -144,5 +174,5 @@ def _query(level: str, look_back: int) -> str:
     return (
         f"SELECT firm, year, {', '.join(picked)} FROM (SELECT *, {bits} AS bits FROM (SELECT *, CAST(cents AS DOUBLE) / "
         f"CAST(sum(cents) {whole} AS DOUBLE) AS share, row_number() {by_size}) AS place FROM (SELECT firm, year, {lines}, cents, {neighbours} "
-        f"FROM export_{PLURAL[level]} {{firms}}) seen) shared) placed GROUP BY firm, year"
+        f"FROM export_{PLURAL[level]} WHERE {{firms}}) seen) shared) placed GROUP BY firm, year"
     )

@@ -16,7 +16,13 @@ from impact.outcomes.entry_years import (
 )
 from impact.outcomes.firm_states import states_of_exporters, states_of_panel
 from impact.outcomes.line_measures import make_line_measures, potential_lines
-from impact.outcomes.line_years import LEVELS, PLURAL, make_line_years
+from impact.outcomes.line_years import (
+    LEVELS,
+    PLURAL,
+    make_in_spans,
+    make_line_years,
+    state_spans,
+)
 from impact.outcomes.margins import LOGS, make_margins
 from impact.outcomes.region_shares import make_region_shares
 from impact.outcomes.spell_masks import make_spells
@@ -223,12 +229,14 @@ def make_outcome_years(
             "SELECT r.* FROM region_shares r JOIN firm_states s ON s.firm = r.firm AND s.year = r.year WHERE s.exporter = 1",
         )
         joins += ["exporter_margins m", "exporter_regions r"]
+    parts = [join.split() for join in joins]
     joined = " ".join(
-        f"LEFT JOIN {join} ON {join.split()[1]}.firm = e.firm AND {join.split()[1]}.year = e.year"
-        for join in joins
+        f"LEFT JOIN (SELECT * FROM {name} WHERE {{firms}}) {alias} ON {alias}.firm = e.firm AND {alias}.year = e.year"
+        for name, alias in parts
     )
     picked = ", ".join(f"{c.source} AS {c.name}" for c in outcome_columns(rules))
-    relations.make("outcome_years", f"SELECT e.firm, e.year, {picked} FROM entry_years e {joined}")
+    query = f"SELECT e.firm, e.year, {picked} FROM (SELECT * FROM entry_years WHERE {{firms}}) e {joined}"
+    make_in_spans(relations, "outcome_years", query, state_spans(relations))
 
 
 def make_all_spells(relations: Relations, rules: OutcomeRules) -> dict[str, str]:
