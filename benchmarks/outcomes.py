@@ -40,7 +40,7 @@ def outcomes(folder: Path) -> None:
     from impact.outcomes.line_measures import make_line_measures, potential_lines
     from impact.outcomes.line_years import make_line_years
     from impact.outcomes.margins import make_growth_margins, make_margins
-    from impact.outcomes.spell_masks import make_spells
+    from impact.outcomes.spell_masks import make_spell_starts, make_spells
 
     with open_relations(max_memory=MEMORY) as relations:
         relations.parquet("shipped", [folder / "shipments.parquet"])
@@ -62,12 +62,12 @@ def outcomes(folder: Path) -> None:
         make_growth_margins(relations)
         relations.write("SELECT * FROM export_margins", folder / "margins.parquet")
         relations.write("SELECT * FROM firm_growth", folder / "growth.parquet")
-        for level, lines, keys in (("firm", "export_years", ("firm",)), ("product", "export_products", ("firm", "product")),
-                                   ("destination", "export_destinations", ("firm", "destination"))):  # fmt: skip
+        for level in ("firm", "product", "destination"):
             make_spells(relations, level)
-            same = " AND ".join(f"l.{k} = s.{k}" for k in keys)
-            relations.write(f"SELECT s.*, l.first_month FROM {level}_spells s JOIN {lines} l ON {same} AND l.year = s.start_year",
-                            folder / f"{level}_spells.parquet")  # fmt: skip
+            make_spell_starts(relations, level)
+            relations.write(
+                f"SELECT * FROM {level}_spell_starts", folder / f"{level}_spells.parquet"
+            )
 
 
 def pandas(folder: Path) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from impact.core.errors import DataError
 from impact.engines.relations import Relations
 from impact.outcomes.firm_states import STATES
-from impact.outcomes.line_years import KEYS, PLURAL
+from impact.outcomes.line_years import KEYS, PLURAL, firm_spans, make_in_spans
 
 MOST_YEARS = 62
 STATUSES = ("exit", "firm death", "unobserved", "end of data")
@@ -169,12 +169,31 @@ def _make_patterns(relations: Relations, level: str) -> None:
         "JOIN year_bits b ON b.year = s.year LEFT JOIN export_years e ON e.firm = s.firm AND e.year = s.year GROUP BY s.firm",
     )
     # A year with exports of the line is known, whatever the panel says.
-    relations.make(
-        name,
+    query = (
         f"SELECT x.firm, {plain}, x.exported, n.known, k.dead FROM (SELECT l.firm, {lines}, CAST(sum(b.bit) AS BIGINT) AS exported "
-        f"FROM export_{PLURAL[level]} l JOIN year_bits b ON b.year = l.year GROUP BY l.firm, {lines}) x "
-        f"JOIN firm_known k ON k.firm = x.firm JOIN {level}_known n ON n.firm = x.firm",
+        f"FROM (SELECT * FROM export_{PLURAL[level]} WHERE {{firms}}) l JOIN year_bits b ON b.year = l.year GROUP BY l.firm, {lines}) x "
+        f"JOIN (SELECT * FROM firm_known WHERE {{firms}}) k ON k.firm = x.firm "
+        f"JOIN (SELECT * FROM {level}_known WHERE {{firms}}) n ON n.firm = x.firm"
     )
+    make_in_spans(relations, name, query, firm_spans(relations))
+
+
+def make_spell_starts(relations: Relations, level: str) -> None:
+    """Make the relation `product_spell_starts` (or of another level): each spell with `cents` and `first_month` of its first year.
+
+    Parameters
+    ----------
+    relations : Relations
+        Holds the spells of the level, and what `sum_cells` made.
+    level : {"firm", "product", "destination", "pair"}
+    """
+    lines = "export_years" if level == "firm" else f"export_{PLURAL[level]}"
+    same = " AND ".join(f"l.{k} = s.{k}" for k in ("firm", *KEYS.get(level, ())))
+    query = (
+        f"SELECT s.*, l.cents, l.first_month FROM (SELECT * FROM {level}_spells WHERE {{firms}}) s "
+        f"LEFT JOIN (SELECT * FROM {lines} WHERE {{firms}}) l ON {same} AND l.year = s.start_year"
+    )
+    make_in_spans(relations, f"{level}_spell_starts", query, firm_spans(relations))
 
 
 def _pattern_spells(patterns: pd.DataFrame, first: int, years: int, gap: int) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from impact.outcomes.linkage_notes import linkage_notes
 from impact.outcomes.panel_states import panel_states
 from impact.outcomes.shipments import Shipments, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
-from impact.outcomes.spell_masks import make_spells
+from impact.outcomes.spell_masks import make_spell_starts, make_spells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,12 +250,8 @@ def _fetch(relations: Relations, level: str, *, starts: bool) -> pd.DataFrame:
     order = ", ".join(f"s.{k}" for k in keys)
     if not starts:
         return relations.frame(f"SELECT s.* FROM {level}_spells s ORDER BY {order}, s.spell")
-    lines = "export_years" if level == "firm" else f"export_{PLURAL[level]}"
-    same = " AND ".join(f"l.{k} = s.{k}" for k in keys)
-    return relations.frame(
-        f"SELECT s.*, l.cents, l.first_month FROM {level}_spells s LEFT JOIN {lines} l ON {same} AND l.year = s.start_year "
-        f"ORDER BY {order}, s.spell"
-    )
+    make_spell_starts(relations, level)
+    return relations.frame(f"SELECT s.* FROM {level}_spell_starts s ORDER BY {order}, s.spell")
 
 
 def _table(
