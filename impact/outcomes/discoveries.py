@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from impact.core.errors import DataError
-from impact.outcomes.shipments import Shipments, level_names, opened
+from impact.outcomes.shipments import Shipments, least_units, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
 
 
@@ -60,13 +60,13 @@ def discoveries(
       product  year  pioneers  value  alive_2  followers
     0       y  2012         1    5.0      NaN        1.0
     """
-    if min(look_back, followers_within) < 1 or threshold < 0:
+    if min(look_back, followers_within) < 1 or not 0 <= threshold < float("inf"):
         raise DataError(
             "look_back and followers_within are years, 1 or more; threshold is 0 or more."
         )
     given = take_shipments(data, unit=unit, time=time, product=product, value=value)
     level_names(given, ["product"])
-    least = int(threshold * 10.0**given.decimals)
+    least = least_units(threshold, given.decimals)
     years = given.years
     with opened(given) as (relations, _):
         relations.put("seen_years", pd.DataFrame({"year": years}))

@@ -257,10 +257,9 @@ def _entry_rows(
         return relations.frame("SELECT * FROM entry_years ORDER BY firm, year")
 
     if given is not None:
-        with opened(given, data, minimum=minimum, exports=exports, alive=alive) as (
-            relations,
-            codes,
-        ):
+        with opened(
+            given, data, minimum=minimum, exports=exports, alive=alive, panel_years=True
+        ) as (relations, codes):
             rows = fetch(relations)
         return rows.assign(
             unit=pd.Series(codes.index, index=codes.to_numpy())[rows["firm"]].to_numpy()

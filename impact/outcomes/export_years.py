@@ -14,7 +14,8 @@ from impact.engines.relations import Relations
 _CELLS = """
 SELECT s.firm, s.year, s.product, s.destination, CAST(sum(s.cents) AS BIGINT) AS cents,
   count(*) AS lines, CAST(sum(CASE WHEN s.cents > 0 THEN 1 ELSE 0 END) AS BIGINT) AS shipments,
-  min(s.month) AS first_month, max(s.month) AS last_month
+  min(CASE WHEN s.cents > 0 THEN s.month ELSE NULL END) AS first_month,
+  max(CASE WHEN s.cents > 0 THEN s.month ELSE NULL END) AS last_month
 FROM customs_rows s WHERE s.reason = 0 {netted}
 GROUP BY s.firm, s.year, s.product, s.destination
 """
@@ -66,7 +67,9 @@ FROM (
 """
 
 
-def make_export_years(relations: Relations, ledger: Ledger, *, netted: bool) -> None:
+def make_export_years(
+    relations: Relations, ledger: Ledger, *, netted: bool, keep: bool = False
+) -> None:
     """Sum the used rows of `customs_rows` to firm-years.
 
     Makes the relation `export_cells` (`firm, year, product, destination, cents, lines, shipments, first_month,
@@ -81,6 +84,8 @@ def make_export_years(relations: Relations, ledger: Ledger, *, netted: bool) -> 
         Of the shipments: what must be used.
     netted : bool
         Whether corrections were netted.
+    keep : bool
+        Whether outcomes follow: see `sum_cells`.
 
     Raises
     ------
@@ -97,17 +102,19 @@ def make_export_years(relations: Relations, ledger: Ledger, *, netted: bool) -> 
             f"Shipments were lost: the cells hold {used['n']:,} rows and {used['cents']:,} cents, the ledger has "
             f"{ledger.rows_used:,} and {ledger.cents_used or 0:,}. This is a defect of impact; please report it."
         )
-    sum_cells(relations)
+    sum_cells(relations, keep=keep)
 
 
-def sum_cells(relations: Relations) -> None:
-    """Sum `export_cells` to lines and firm-years: views `export_products`, `export_destinations`, `export_pairs`, relation
-    `export_years`.
+def sum_cells(relations: Relations, *, keep: bool = True) -> None:
+    """Sum `export_cells` to lines and firm-years: `export_products`, `export_destinations`, `export_pairs`, `export_years`.
+
+    With `keep`, the lines are computed once, for outcomes that read them several times; else they are views.
 
     A line is there in a year in which its cells sum to more than 0.
     """
-    relations.view("export_products", _BY_PRODUCT)
-    relations.view("export_destinations", _BY_DESTINATION)
+    name = relations.make if keep else relations.view
+    name("export_products", _BY_PRODUCT)
+    name("export_destinations", _BY_DESTINATION)
     relations.view(
         "export_pairs", f"SELECT firm, year, product, destination, cents, first_month {_POSITIVE}"
     )

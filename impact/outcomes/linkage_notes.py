@@ -47,7 +47,7 @@ def linkage_notes(
     inside = pd.Index(source.firms).isin(states["unit"])
     if not inside.all():
         notes.append(
-            f"{int((~inside).sum()):,} of {len(inside):,} firms of the shipments are not in the panel, such as {source.firms[~inside][0]!r}; "
+            f"{int((~inside).sum()):,} of {len(inside):,} firms of the shipments are not in the panel, such as '{source.firms[~inside][0]}'; "
             "they are left out."
         )
     told = states[(states["exporter"] == 1) & states["year"].isin(source.years)]
@@ -57,7 +57,7 @@ def linkage_notes(
     if len(lacking):
         first = lacking.sort_values(["unit", "year"], key=lambda c: c.astype("str")).iloc[0]
         said = (
-            f"{len(lacking):,} of {len(told):,} exporter firm-years of the panel have no shipment, such as {first['unit']!r} in "
+            f"{len(lacking):,} of {len(told):,} exporter firm-years of the panel have no shipment, such as '{first['unit']}' in "
             f"{first['year']}"
         )
         if len(lacking) > REFUSE_ABOVE * len(told):

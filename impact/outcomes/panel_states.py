@@ -90,6 +90,10 @@ def panel_states(
             raise DataError(f"'{column}' does not tell who exports.", faults)
         floor = 0.0 if column == "exporter" else minimum
         exporter = (amount > floor).astype("float64").where(amount.notna())
+    if column == "exporter" and minimum and need_exports:
+        raise DataError(
+            f"minimum is {minimum:g}, and 'exporter' tells who exports without an amount. Name the amounts: exports='...'."
+        )
     gone = (active == False).fillna(False)  # noqa: E712  (a boolean with missing values)
     exporter = exporter.mask(gone & exporter.isna(), 0.0).mask(~life["observed"])
     return pd.DataFrame({

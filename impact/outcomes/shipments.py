@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -174,10 +176,12 @@ def shipments(
     rows = pd.DataFrame({
         **{name: one if c is None else c[0] for name, c in zip(("firm", "product", "destination"), coded.values(), strict=True)},
         "year": year.to_numpy(dtype="int64"), "cents": units, "positive": units > 0, "month": months.to_numpy(),
+        # A correction, or a row of no value, begins nothing.
+        "shipped": months.where(units > 0).to_numpy(),
     })  # fmt: skip
     by = rows.groupby(["firm", "year", "product", "destination"], sort=True)
     cells = by.agg(cents=("cents", "sum"), lines=("cents", "size"), shipments=("positive", "sum"),
-                   first_month=("month", "min"), last_month=("month", "max")).reset_index()  # fmt: skip
+                   first_month=("shipped", "min"), last_month=("shipped", "max")).reset_index()  # fmt: skip
     # The first month of a sum over the year does not tell when the rest of it was shipped.
     dated = rows["month"].notna() & ("first_month" not in roles)
     kept = rows[(by["cents"].transform("sum") > 0) & dated]
@@ -302,6 +306,17 @@ def whole_units(amount: pd.Series) -> tuple[npt.NDArray[np.int64], int]:
     return np.rint(values * 10.0**finest).astype("int64"), finest
 
 
+def least_units(minimum: float, decimals: int) -> int:
+    """The largest whole number of 10^-decimals that is no more than an amount, by its decimal digits.
+
+    Examples
+    --------
+    >>> least_units(0.29, 2)
+    29
+    """
+    return int(Decimal(str(minimum)).scaleb(decimals).to_integral_value(ROUND_FLOOR))
+
+
 @contextmanager
 def opened(
     source: Shipments,
@@ -310,6 +325,7 @@ def opened(
     minimum: float = 0.0,
     exports: str | None = None,
     alive: str | None = None,
+    panel_years: bool = False,
 ) -> Iterator[tuple[Relations, pd.Series]]:
     """Relations of shipments: `export_cells`, what `sum_cells` makes of them, and `firm_states`.
 
@@ -323,6 +339,9 @@ def opened(
         Exports up to this value do not make an exporter.
     exports, alive : str, optional
         Columns of the panel: see `panel_states`.
+    panel_years : bool
+        Whether a year without any shipment keeps what the panel says of it. Else nothing is known of it: were non-exporters known there,
+        and exporters not, every exporter of the next year would be an entrant.
 
     Yields
     ------
@@ -331,13 +350,13 @@ def opened(
     Series
         Codes of the firms, by their identifier.
     """
-    if isinstance(minimum, bool) or not isinstance(minimum, (int, float)) or minimum < 0:
+    if isinstance(minimum, bool) or not isinstance(minimum, Real) or not 0 <= minimum < np.inf:
         raise DataError(f"minimum is {minimum!r}; it is an amount, 0 or more.")
     if panel is not None:
         panel = require_panel(panel, "panel=")
     codes = pd.Series(np.arange(1, len(source.firms) + 1), index=pd.Index(source.firms))
     cells = source.cells
-    least = int(np.floor(minimum * 10.0**source.decimals))
+    least = least_units(minimum, source.decimals)
     known = None
     if panel is not None:
         known, codes = _population(source, panel, codes, exports, alive, minimum)
@@ -355,7 +374,7 @@ def opened(
         if known is None:
             states_of_exporters(relations, source.years, minimum=least)
         else:
-            put_states(relations, _with_exports(relations, known, least, source.years))
+            put_states(relations, _with_exports(relations, known, least, source.years, panel_years))
         yield relations, codes
 
 
@@ -390,7 +409,7 @@ def _said(identifier: object) -> str:
 
 
 def _with_exports(
-    relations: Relations, known: pd.DataFrame, least: int, years: Sequence[int]
+    relations: Relations, known: pd.DataFrame, least: int, years: Sequence[int], panel_years: bool
 ) -> pd.DataFrame:
     """States of the panel, where shipments prove an exporter and a row of the panel without exports a non-exporter."""
     shipped = relations.frame(
@@ -406,6 +425,8 @@ def _with_exports(
     exporter = both["shipped"].where(
         seen, both["exporter"].where(both["exporter"].notna(), np.where(silent, 0.0, np.nan))
     )
+    if not panel_years:
+        exporter = exporter.where(both["year"].isin(years))
     alive = both["alive"].mask(both["shipped"] > 0, True)
     return both.assign(exporter=exporter, alive=alive)[["firm", "year", "exporter", "alive"]]
 

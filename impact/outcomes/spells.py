@@ -215,7 +215,9 @@ def spells(
         data, unit=unit, time=time, product=product, destination=destination, value=value
     )
     level_names(given, [] if level == "firm" else [level])
-    with opened(given, panel, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
+    with opened(
+        given, panel, minimum=minimum, exports=exports, alive=alive, panel_years=level == "firm"
+    ) as (relations, codes):
         first, last = make_spells(relations, level, gap=gap)
         found = _fetch(relations, level, starts=True)
     found["start_value"] = given.amount(found.pop("cents")).to_numpy()

@@ -334,7 +334,12 @@ def _customs(
     shipments = join_shipments(reading, meaning, rules, tables.money, firms)
     if shipments is None:
         return None
-    make_export_years(reading.relations, shipments.ledger, netted=shipments.netted)
+    make_export_years(
+        reading.relations,
+        shipments.ledger,
+        netted=shipments.netted,
+        keep=study.outcomes is not None,
+    )
     intake.destinations = tuple(str(t) for t in shipments.destinations["text"])
     if study.outcomes is not None:
         reading.relations.put("product_texts", shipments.products[["code", "text"]])

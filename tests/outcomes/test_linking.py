@@ -139,3 +139,55 @@ def test_small_kindnesses(panel: impact.Panel, shipments: pd.DataFrame) -> None:
         impact.diversification(shipments, potential=100)  # type: ignore[arg-type]
     with pytest.raises(impact.DataError, match="minimum is '5'"):
         impact.spells(shipments, minimum="5")  # type: ignore[arg-type]
+
+
+def test_years_without_any_shipment_are_not_observed() -> None:
+    """The panel has a year more at each end. Its non-exporters alone would be known there, and all exporters of 2011 entrants."""
+    shipped = pd.DataFrame(
+        [(f, y, "x", "DE", 5.0) for f in "ab" for y in (2011, 2012)],
+        columns=["firm_id", "year", "product", "destination", "value"],
+    )
+    rows = [
+        (f, y, "active_nonexporter" if f == "n" else "active_exporter")
+        for f in "abn"
+        for y in range(2010, 2014)
+    ]
+    panel = impact.panel(
+        pd.DataFrame(rows, columns=["firm_id", "year", "state"]), unit="firm_id", time="year"
+    )
+    assert impact.margins(shipped, panel=panel).growth["year"].tolist() == [2012]
+    made = impact.entry(panel, shipped, level="product", look_back=1).data.set_index(
+        ["firm_id", "year"]
+    )
+    assert made["new_products"].dropna().index.get_level_values("year").unique().tolist() == [2012]
+    rates = impact.dynamics(shipped, panel=panel).rates().set_index("year")
+    assert (
+        rates.loc[[2010, 2011, 2013], "entry"].isna().all()
+        and rates.loc[2013, ["exit"]].isna().all()
+    )
+    assert rates.loc[2012, "entry"] == 0
+
+
+def test_a_minimum_is_held_against_amounts() -> None:
+    rows = pd.DataFrame(
+        {
+            "firm_id": list("ab"),
+            "year": 2012,
+            "value": [0.29, 5.0],
+            "product": "x",
+            "destination": "DE",
+        }
+    )
+    assert impact.spells(rows, minimum=0.29).data["firm_id"].tolist() == ["b"]
+    panel = impact.panel(
+        pd.DataFrame({"firm": ["a"], "year": [2012], "exporter": [1]}), unit="firm", time="year"
+    )
+    with pytest.raises(impact.DataError, match="tells who exports without an amount"):
+        impact.entry(panel, minimum=5.0, look_back=1)
+
+
+def test_corrections_begin_nothing() -> None:
+    rows = pd.DataFrame(
+        {"firm_id": "a", "date": ["2012-01-05", "2012-06-01"], "value": [-5.0, 60.0]}
+    )
+    assert impact.spells(rows).data["start_month"].tolist() == [6]
