@@ -214,13 +214,14 @@ def _query() -> str:
     )
     touched = ", ".join(
         f"CASE WHEN e.first_month IS NULL OR e.start + {12 * k + 11} > last_period OR s{k}.exporter IS NULL OR "
-        f"(s{k + 1}.exporter IS NULL AND e.first_month > 1) THEN NULL ELSE coalesce(a.a{k}, 0) END AS anniversary_{k + 1}"
+        f"(s{k + 1}.exporter IS NULL AND e.first_month > 1) OR (y{k}.cents > 0 AND y{k}.first_month IS NULL) OR "
+        f"(y{k + 1}.cents > 0 AND y{k + 1}.first_month IS NULL AND e.first_month > 1) THEN NULL ELSE coalesce(a.a{k}, 0) END AS anniversary_{k + 1}"
         for k in range(_YEARS)
     )
     joins = " ".join(
         f"LEFT JOIN firm_states s{k} ON s{k}.firm = e.firm AND s{k}.year = e.year + {k}" for k in range(_YEARS + 1)
     ) + " " + " ".join(
-        f"LEFT JOIN export_years y{k} ON y{k}.firm = e.firm AND y{k}.year = e.year + {k}" for k in range(_YEARS)
+        f"LEFT JOIN export_years y{k} ON y{k}.firm = e.firm AND y{k}.year = e.year + {k}" for k in range(_YEARS + 1)
     )  # fmt: skip
     sums = ", ".join(
         f"CAST(sum(CASE WHEN m.period BETWEEN n.start + {12 * k} AND n.start + {12 * k + 11} THEN m.cents ELSE 0 END) AS BIGINT) AS a{k}"

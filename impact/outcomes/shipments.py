@@ -179,11 +179,18 @@ def shipments(
         # A correction, or a row of no value, begins nothing.
         "shipped": months.where(units > 0).to_numpy(),
     })  # fmt: skip
+    # Of a firm-year in which a shipment has no month, neither the first month nor the course of the year is known.
+    undated = (
+        (rows["positive"] & rows["month"].isna())
+        .groupby([rows["firm"], rows["year"]])
+        .transform("any")
+    )
+    rows["shipped"] = rows["shipped"].mask(undated)
     by = rows.groupby(["firm", "year", "product", "destination"], sort=True)
     cells = by.agg(cents=("cents", "sum"), lines=("cents", "size"), shipments=("positive", "sum"),
                    first_month=("shipped", "min"), last_month=("shipped", "max")).reset_index()  # fmt: skip
     # The first month of a sum over the year does not tell when the rest of it was shipped.
-    dated = rows["month"].notna() & ("first_month" not in roles)
+    dated = rows["month"].notna() & ~undated & ("first_month" not in roles)
     kept = rows[(by["cents"].transform("sum") > 0) & dated]
     monthly = kept.groupby(["firm", "year", "month"], sort=True)["cents"].sum().reset_index()
     ledger = Ledger.opened("shipments", len(data), len(coded["unit"][1]) if coded["unit"] else 0)

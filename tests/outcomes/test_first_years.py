@@ -99,3 +99,20 @@ def test_nobody_enters() -> None:
         impact.first_years(rows()[rows()["firm_id"] == "w"])
     with pytest.raises(impact.DataError, match="choose from anniversary"):
         impact.first_years(rows(), correction="magic")  # type: ignore[arg-type]
+
+
+def test_a_shipment_without_a_month_leaves_its_year_unknown() -> None:
+    """What was shipped in 2013, and when, is half known: no twelve months that touch 2013 are summed, and none is 0."""
+    data = rows().assign(
+        year=lambda d: d["date"].str[:4].astype(int),
+        month=lambda d: d["date"].str[5:7].astype(float),
+    )
+    undated = data["date"].isin(["2013-12-20"])
+    plain = data.assign(month=data["month"].mask(undated)).drop(columns="date")
+    found = impact.first_years(plain).data.set_index("firm_id")
+    assert found.loc["a", ["anniversary_1", "anniversary_2", "growth"]].isna().all()
+    assert found.loc["a", "calendar_2"] == 50
+    assert (
+        found.loc["b", "growth"]
+        == impact.first_years(rows()).data.set_index("firm_id").loc["b", "growth"]
+    )
