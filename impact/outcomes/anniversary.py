@@ -202,6 +202,11 @@ def _put_months(relations: Relations, given: Shipments) -> None:
         {"firm": months["firm"].astype("int64"), "period": period.astype("int64"), "cents": months["cents"].astype("int64")}))  # fmt: skip
 
 
+def _unknown(k: int) -> str:
+    """Whether exports of the k-th year are not known: not observed, or those of an exporter without a shipment."""
+    return f"(s{k}.exporter IS NULL OR (s{k}.exporter = 1 AND y{k}.cents IS NULL))"
+
+
 def _query() -> str:
     """Entries with the exports of the years that follow; a sum over a year that was not observed whole is missing.
 
@@ -209,12 +214,12 @@ def _query() -> str:
     the data go on to its last month.
     """
     calendar = ", ".join(
-        f"CASE WHEN s{k}.exporter IS NULL THEN NULL ELSE coalesce(y{k}.cents, 0) END AS calendar_{k + 1}"
+        f"CASE WHEN {_unknown(k)} THEN NULL ELSE coalesce(y{k}.cents, 0) END AS calendar_{k + 1}"
         for k in range(_YEARS)
     )
     touched = ", ".join(
-        f"CASE WHEN e.first_month IS NULL OR e.start + {12 * k + 11} > last_period OR s{k}.exporter IS NULL OR "
-        f"(s{k + 1}.exporter IS NULL AND e.first_month > 1) OR (y{k}.cents > 0 AND y{k}.first_month IS NULL) OR "
+        f"CASE WHEN e.first_month IS NULL OR e.start + {12 * k + 11} > last_period OR {_unknown(k)} OR "
+        f"({_unknown(k + 1)} AND e.first_month > 1) OR (y{k}.cents > 0 AND y{k}.first_month IS NULL) OR "
         f"(y{k + 1}.cents > 0 AND y{k + 1}.first_month IS NULL AND e.first_month > 1) THEN NULL ELSE coalesce(a.a{k}, 0) END AS anniversary_{k + 1}"
         for k in range(_YEARS)
     )

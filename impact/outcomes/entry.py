@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -111,11 +112,11 @@ def entry(
     """
     if level not in ("firm", *LEVELS):
         raise DataError(f"There is no level '{level}'; choose from firm, {', '.join(LEVELS)}.")
-    horizons = [horizons] if isinstance(horizons, int) else list(horizons)
+    horizons = _as_horizons(horizons)
     _check_years(look_back, horizons, sustained)
     given = None if shipments is None else take_shipments(shipments)
     if not isinstance(data, Panel):
-        made, given = _exporters_only(data, given, level)
+        made, given = _exporters_only(data, given, level, minimum)
     else:
         made = data
     if level != "firm":
@@ -172,7 +173,7 @@ def export_survival(
     [nan, 1.0, nan, nan, 0.0, nan]
     """
     data = require_panel(data, "export_survival")
-    horizons = [horizons] if isinstance(horizons, int) else list(horizons)
+    horizons = _as_horizons(horizons)
     if not horizons or any(int(h) != h or h < 1 for h in horizons):
         raise DataError("horizons are whole numbers of years, 1 or more.")
     rows = _entry_rows(data, None, exports, alive, minimum, 1, tuple(horizons), 2)
@@ -200,6 +201,16 @@ def _survival_label(name: str) -> str:
     return f"exports in each of the {h} years after the base year, {of}"
 
 
+def _as_horizons(horizons: Sequence[int] | int) -> list[int]:
+    """One horizon or several, of Python or numpy."""
+    if isinstance(horizons, (int, Integral)):
+        return [int(horizons)]
+    given = list(horizons)
+    if any(h != int(h) for h in given):
+        raise DataError("horizons are whole numbers of years.")
+    return [int(h) for h in given]
+
+
 def _check_years(look_back: int, horizons: Sequence[int], sustained: int) -> None:
     whole = [look_back, sustained, *horizons]
     if (
@@ -214,7 +225,7 @@ def _check_years(look_back: int, horizons: Sequence[int], sustained: int) -> Non
 
 
 def _exporters_only(
-    data: Shipments | pd.DataFrame, given: Shipments | None, level: str
+    data: Shipments | pd.DataFrame, given: Shipments | None, level: str, minimum: float
 ) -> tuple[Panel, Shipments]:
     """Shipments in the place of the panel: entry of firms is refused, entry into lines is not."""
     columns = [] if isinstance(data, Shipments) else list(data.columns)
@@ -233,7 +244,7 @@ def _exporters_only(
             "or ask impact.dynamics for the share of entrants among exporters, which needs exporters only."
         )
     source = given or take_shipments(data)
-    with opened(source) as (relations, _):
+    with opened(source, minimum=minimum) as (relations, _):
         rows = relations.frame(
             "SELECT s.firm, s.year, s.exporter, coalesce(e.cents, 0) AS cents FROM firm_states s "
             "LEFT JOIN export_years e ON e.firm = s.firm AND e.year = s.year ORDER BY s.firm, s.year"

@@ -105,6 +105,31 @@ def make_export_years(
     sum_cells(relations, keep=keep)
 
 
+def only_exporters(relations: Relations) -> None:
+    """Make the lines again, of exporters alone: exports below the declared minimum are no exports at any level.
+
+    Parameters
+    ----------
+    relations : Relations
+        Holds what `sum_cells` made, and `firm_states`.
+    """
+    relations.make(
+        "exporter_cells",
+        "SELECT c.* FROM export_cells c JOIN firm_states s ON s.firm = c.firm AND s.year = c.year WHERE s.exporter = 1",
+    )
+    for name in ("export_products", "export_destinations", "export_pairs"):
+        relations.drop(name)
+    _name_lines(relations, "exporter_cells", keep=True)
+
+
+def _name_lines(relations: Relations, cells: str, *, keep: bool) -> None:
+    name = relations.make if keep else relations.view
+    name("export_products", _BY_PRODUCT.replace("export_cells", cells))
+    name("export_destinations", _BY_DESTINATION.replace("export_cells", cells))
+    pairs = f"SELECT firm, year, product, destination, cents, first_month {_POSITIVE}"
+    relations.view("export_pairs", pairs.replace("export_cells", cells))
+
+
 def sum_cells(relations: Relations, *, keep: bool = True) -> None:
     """Sum `export_cells` to lines and firm-years: `export_products`, `export_destinations`, `export_pairs`, `export_years`.
 
@@ -112,10 +137,5 @@ def sum_cells(relations: Relations, *, keep: bool = True) -> None:
 
     A line is there in a year in which its cells sum to more than 0.
     """
-    name = relations.make if keep else relations.view
-    name("export_products", _BY_PRODUCT)
-    name("export_destinations", _BY_DESTINATION)
-    relations.view(
-        "export_pairs", f"SELECT firm, year, product, destination, cents, first_month {_POSITIVE}"
-    )
+    _name_lines(relations, "export_cells", keep=keep)
     relations.make("export_years", _FIRM_YEARS)

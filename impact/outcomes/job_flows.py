@@ -81,10 +81,10 @@ def _one_year(
     entering, dying = (before == 0) & (now > 0), (now == 0) & (before > 0)
     behind = int(((now > 0) | (before > 0)).sum())
     if seen.any():
-        up, down = float(change[change > 0].sum()), float(-change[change < 0].sum())
+        up, down = float(change[change > 0].sum()), 0.0 - float(change[change < 0].sum())
         flows = {
             "creation": up, "creation_entry": float(change[entering].sum()),
-            "destruction": down, "destruction_death": float(-change[dying].sum()),
+            "destruction": down, "destruction_death": 0.0 - float(change[dying].sum()),
             # From the two, so that the identity holds to the last digit.
             "net": up - down, "reallocation": up + down, "excess_reallocation": up + down - abs(up - down),
         }  # fmt: skip

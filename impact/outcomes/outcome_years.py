@@ -14,6 +14,7 @@ from impact.outcomes.entry_years import (
     make_line_entry,
     make_line_history,
 )
+from impact.outcomes.export_years import only_exporters
 from impact.outcomes.firm_states import states_of_exporters, states_of_panel
 from impact.outcomes.line_measures import make_line_measures, potential_lines
 from impact.outcomes.line_years import (
@@ -59,6 +60,8 @@ class OutcomeRules:
         Whether non-exporters are observed, so that entry of firms can be measured.
     lines : bool
         Whether products and destinations are known.
+    minimum_cents : int
+        Exports up to this sum do not make an exporter.
     """
 
     look_back: int = 3
@@ -67,6 +70,7 @@ class OutcomeRules:
     home: tuple[str, ...] = ()
     firms: bool = True
     lines: bool = True
+    minimum_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +208,13 @@ def make_outcome_years(
         states_of_panel(relations)
     else:
         years = relations.frame("SELECT DISTINCT year FROM export_years ORDER BY year")["year"]
-        states_of_exporters(relations, [int(y) for y in years])
+        states_of_exporters(relations, [int(y) for y in years], minimum=rules.minimum_cents)
     make_entry_years(
         relations, look_back=rules.look_back, horizons=rules.horizons, sustained=rules.sustained
     )
     joins = []
+    if rules.lines and rules.minimum_cents:
+        only_exporters(relations)
     if rules.lines:
         make_line_history(relations, look_back=rules.look_back)
         for level in LEVELS:

@@ -17,7 +17,7 @@ from impact.core.errors import DataError, Fault
 from impact.core.ledger import Ledger
 from impact.core.panel import Panel, require_columns, require_panel, value_faults
 from impact.engines.relations import Relations, open_relations
-from impact.outcomes.export_years import sum_cells
+from impact.outcomes.export_years import only_exporters, sum_cells
 from impact.outcomes.firm_states import put_states, states_of_exporters
 from impact.outcomes.panel_states import panel_states
 
@@ -179,9 +179,9 @@ def shipments(
         # A correction, or a row of no value, begins nothing.
         "shipped": months.where(units > 0).to_numpy(),
     })  # fmt: skip
-    # Of a firm-year in which a shipment has no month, neither the first month nor the course of the year is known.
+    # Of a firm-year in which a shipment or correction has no month, neither its first month nor its course is known.
     undated = (
-        (rows["positive"] & rows["month"].isna())
+        ((rows["cents"] != 0) & rows["month"].isna())
         .groupby([rows["firm"], rows["year"]])
         .transform("any")
     )
@@ -382,6 +382,8 @@ def opened(
             states_of_exporters(relations, source.years, minimum=least)
         else:
             put_states(relations, _with_exports(relations, known, least, source.years, panel_years))
+        if least > 0:
+            only_exporters(relations)
         yield relations, codes
 
 

@@ -244,6 +244,9 @@ class Study(_Section):
             home=o.home,
             firms=self.register_ is not None,
             lines=self.customs is not None,
+            minimum_cents=0
+            if self.customs is None
+            else round(self.customs.minimum_value_eur * 100),
         )
 
 

@@ -116,3 +116,23 @@ def test_a_shipment_without_a_month_leaves_its_year_unknown() -> None:
         found.loc["b", "growth"]
         == impact.first_years(rows()).data.set_index("firm_id").loc["b", "growth"]
     )
+
+
+def test_exports_that_were_not_linked_are_not_0() -> None:
+    """The panel has a as an exporter of 2013, and no shipment of then is found: what touches 2013 is not known."""
+    shipped = [("a", "2012-11-05", 10.0), ("a", "2014-03-01", 40.0), ("a", "2014-11-01", 5.0), ("b", "2011-01-01", 1.0),
+               ("b", "2012-01-01", 1.0), ("b", "2013-01-01", 1.0), ("b", "2015-12-31", 1.0)]  # fmt: skip
+    frame = pd.DataFrame({"firm_id": list("aaaaabbbbb"), "year": list(range(2011, 2016)) * 2,
+                          "exports": [0, 10, 70, 45, 0, 1, 1, 1, 1, 1]})  # fmt: skip
+    panel = impact.panel(frame, unit="firm_id", time="year")
+    shipments = pd.DataFrame(shipped, columns=["firm_id", "date", "value"])
+    row = impact.first_years(shipments, panel=panel).data.set_index("firm_id").loc["a"]
+    assert row[["calendar_2", "anniversary_1", "anniversary_2", "growth"]].isna().all()
+    assert row["calendar_1"] == 10 and row["calendar_3"] == 45
+
+
+def test_a_correction_without_a_month_leaves_its_year_unknown() -> None:
+    frame = pd.DataFrame({"firm_id": list("aaabbb"), "year": [2012, 2012, 2013, 2011, 2013, 2014],
+                          "month": [1, np.nan, 1, 1, 1, 12], "value": [100.0, -60, 100, 1, 1, 1]})  # fmt: skip
+    row = impact.first_years(frame).data.iloc[0]
+    assert row["calendar_1"] == 40 and row[["anniversary_1", "growth"]].isna().all()

@@ -191,3 +191,33 @@ def test_corrections_begin_nothing() -> None:
         {"firm_id": "a", "date": ["2012-01-05", "2012-06-01"], "value": [-5.0, 60.0]}
     )
     assert impact.spells(rows).data["start_month"].tolist() == [6]
+
+
+def test_a_minimum_holds_at_every_level() -> None:
+    """a ships 5 in 2011, below the minimum: no export of the firm, and none of its product; x is new in 2012."""
+    rows = pd.DataFrame({"firm_id": list("aaabbb"), "year": [2011, 2012, 2013] * 2, "product": list("xyxzzz"),
+                         "value": [5.0, 100, 100, 50, 60, 70]})  # fmt: skip
+    for level in ("firm", "product"):
+        data = impact.spells(rows, level=level, minimum=10).data
+        assert data.loc[data["firm_id"] == "a", "start"].min() == 2012
+    made = impact.entry(rows, level="product", minimum=10, look_back=1).data.set_index(
+        ["firm_id", "year"]
+    )
+    assert made.loc[("a", 2011), "exporter"] == 0
+    assert made.loc["a", "new_products"].dropna().tolist() == [1, 1]
+    spread = impact.diversification(rows, over="product", minimum=10, look_back=1).data.set_index(
+        ["firm_id", "year"]
+    )
+    assert spread.loc["a", "n_lines"].tolist() == [0, 1, 1] and spread.loc[
+        "a", "new_lines"
+    ].dropna().tolist() == [1, 1]
+    assert (
+        impact.entry(rows, level="product", look_back=2)
+        .data.set_index(["firm_id", "year"])
+        .loc[("a", 2013), "new_products"]
+        == 0
+    )
+
+
+def test_numbers_of_numpy_are_numbers(panel: impact.Panel) -> None:
+    assert "export_survival_1" in impact.export_survival(panel, horizons=np.int64(1)).data  # type: ignore[arg-type]

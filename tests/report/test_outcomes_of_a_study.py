@@ -182,6 +182,21 @@ def test_customs_alone_have_no_entry_of_firms(tmp_path: Path) -> None:
     assert any("exporters only" in str(n) for n in intake.notices)
 
 
+def test_a_declared_minimum_holds_for_lines_too(tmp_path: Path) -> None:
+    """a's 10 euros of 2010 are no exports, so Germany is as new in 2011 as France is."""
+    (tmp_path / "customs.csv").write_text(
+        CUSTOMS.replace("a,2011,0901,DE,10.00", "a,2011,0901,DE,30.00"), "utf-8"
+    )
+    section = '[customs]\nfile = "customs.csv"\nproduct_digits = 4\nminimum_value_eur = 12.0\n[outcomes]\nlook_back = 1\n'
+    assert faults(tmp_path, section) == []
+    intake = receive(tmp_path / "study.toml").intake
+    assert intake is not None and intake.parquet is not None
+    frame = pd.read_parquet(intake.parquet).set_index(["firm_id", "year"])
+    assert frame.loc["A", "new_destinations"].astype("Float64").fillna(-1).tolist() == [-1, 2, 0]
+    spells = pd.read_parquet(intake.extra["spells_of_destinations.parquet"])
+    assert set(spells["firm_id"]) == {"A"} and set(spells["start_year"]) == {2011}
+
+
 def test_a_home_region_that_is_not_in_the_data_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "customs.csv").write_text(CUSTOMS, "utf-8")
     section = '[customs]\nfile = "customs.csv"\nproduct_digits = 4\n[outcomes]\nhome = ["PER"]\n'
