@@ -6,7 +6,6 @@ Everything comes from the whole numbers of `line_years`, so a measure is the sam
 from __future__ import annotations
 
 from impact.engines.relations import Relations
-from impact.outcomes.firm_states import STATES
 from impact.outcomes.line_years import KEYS, SCALE, make_in_spans, state_spans
 
 CHANGES = ("n_lines", "hhi", "entropy", "theil")
@@ -77,50 +76,56 @@ def _part(relation: str) -> str:
     return f"(SELECT * FROM {relation} WHERE {{firms}})"
 
 
+_LAGGED = ("x", "n", "hhi", "bits", "left_n", "left_x", "left_hhi", "left_bits")
+"""What is asked of the year before, of the same firm."""
+
+
 def _query(level: str, potential: int) -> str:
-    parts = {}
-    for t, year in (("", "l"), ("_before", "b")):
-        parts[f"x{t}"] = f"CAST({year}.cents AS DOUBLE)"
-        parts[f"n{t}"] = f"CAST({year}.n AS DOUBLE)"
-        parts[f"squares{t}"] = _double(f"{year}.squares")
-        parts[f"bits{t}"] = f"{_double(f'{year}.entropy')} / {SCALE}e0"
-    for word, year in (("added", "l"), ("left", "b")):
-        parts[f"{word}_n"] = f"CAST({year}.{word}_n AS DOUBLE)"
-        parts[f"{word}_x"] = f"CAST({year}.{word}_cents AS DOUBLE)"
-        parts[f"{word}_squares"] = _double(f"{year}.{word}_squares")
-        parts[f"{word}_bits"] = f"{_double(f'{year}.{word}_entropy')} / {SCALE}e0"
-    inner = ", ".join(f"{sql} AS {name}" for name, sql in parts.items())
-    ranked = _double("l.ranked")
+    x = "CAST(l.cents AS DOUBLE)"
+
+    def bits(column: str) -> str:
+        return f"CAST(l.{column} AS DOUBLE) / {SCALE}e0"
+
+    def hhi(column: str) -> str:
+        return f"{_double(f'l.{column}')} / ({x} * {x})"
+
+    made = {
+        "x": x, "n": "CAST(l.n AS DOUBLE)", "hhi": hhi("squares"), "bits": bits("entropy"), "ranked": _double("l.ranked"),
+        "added_n": "CAST(l.added_n AS DOUBLE)", "added_x": "CAST(l.added_cents AS DOUBLE)", "added_hhi": hhi("added_squares"),
+        "added_bits": bits("added_entropy"), "left_n": "CAST(l.left_n AS DOUBLE)", "left_x": "CAST(l.left_cents AS DOUBLE)",
+        "left_hhi": hhi("left_squares"), "left_bits": bits("left_entropy"),
+    }  # fmt: skip
+    now = ", ".join(f"{sql} AS {name}" for name, sql in made.items())
     rows = (
-        f"SELECT s.firm, s.year, s.exporter, s.lines_known, s.past_known, later.lines_known AS later_known, CAST(l.cents AS BIGINT) AS cents, l.top1, l.top3, "
-        f"l.new_n, l.new_alive, l.new_grown, {ranked} AS ranked, {inner} "
+        f"SELECT s.firm, s.year, s.exporter, s.lines_known, s.past_known, l.cents, l.top1, l.top3, l.new_n, l.new_alive, l.new_grown, {now} "
         f"FROM {_part('line_history')} s "
-        f"LEFT JOIN {_part(f'{level}_years')} l ON l.firm = s.firm AND l.year = s.year AND s.exporter = 1 "
-        f"LEFT JOIN {_part(STATES)} p ON p.firm = s.firm AND p.year = s.year - 1 "
-        f"LEFT JOIN {_part(f'{level}_years')} b ON b.firm = s.firm AND b.year = s.year - 1 AND p.exporter = 1 "
-        f"LEFT JOIN {_part('line_history')} later ON later.firm = s.firm AND later.year = s.year + 2"
+        f"LEFT JOIN {_part(f'{level}_years')} l ON l.firm = s.firm AND l.year = s.year AND s.exporter = 1"
     )
-    return f"SELECT {', '.join(_picked(potential))} FROM ({rows}) m"
+    # Every firm has a row for every year, so that the row before is the year before.
+    by_year = "OVER (PARTITION BY firm ORDER BY year)"
+    before = ", ".join(f"lag({name}) {by_year} AS {name}_before" for name in _LAGGED)
+    later = f"lead(lines_known, 2) {by_year} AS later_known"
+    return f"SELECT {', '.join(_picked(potential))} FROM (SELECT *, {before}, {later} FROM ({rows}) made) m"
 
 
 def _picked(potential: int) -> list[str]:
     most = f"{potential}e0"
-    hhi, ent = "squares / (x * x)", "bits"
+    hhi, ent = "hhi", "bits"
     both = "x IS NOT NULL AND x_before IS NOT NULL"
     # What lines of a group hold: their number, squared shares, entropy, and their part of the Theil index.
     groups = {
-        "n_lines": ("added_n", "left_n", "n", "n_before"),
-        "hhi": ("added_squares / (x * x)", "left_squares / (x_before * x_before)", hhi, "squares_before / (x_before * x_before)"),
-        "entropy": ("added_bits", "left_bits", ent, "bits_before"),
-        "theil": (f"added_x / x * ln({most}) - added_bits", f"left_x / x_before * ln({most}) - left_bits", f"ln({most}) - bits",
-                  f"ln({most}) - bits_before"),
+        "n_lines": ("added_n", "left_n_before", "n", "n_before"),
+        "hhi": ("added_hhi", "left_hhi_before", hhi, "hhi_before"),
+        "entropy": ("added_bits", "left_bits_before", ent, "bits_before"),
+        "theil": (f"added_x / x * ln({most}) - added_bits", f"left_x_before / x_before * ln({most}) - left_bits_before",
+                  f"ln({most}) - bits", f"ln({most}) - bits_before"),
     }  # fmt: skip
     picked = [
         "firm", "year", "exporter", "cents",
         "CASE WHEN exporter = 0 THEN 0e0 ELSE n END AS n_lines", f"{hhi} AS hhi",
         f"CASE WHEN n = 1 THEN 1e0 ELSE {_whole(f'({hhi} - 1 / n) / (1 - 1 / n)')} END AS hhi_normalised",
         f"{'CASE WHEN n IS NULL THEN NULL ELSE 1e0 END' if potential == 1 else _whole(f'({hhi} - 1 / {most}) / (1 - 1 / {most})')} AS hhi_normalised_potential",
-        "x * x / squares AS effective_number", f"{ent} AS entropy", f"exp({ent}) AS effective_entropy",
+        "1 / hhi AS effective_number", f"{ent} AS entropy", f"exp({ent}) AS effective_entropy",
         f"{_whole(f'ln({most}) - {ent}')} AS theil", f"ln({most} / n) AS theil_between", f"{_whole(f'ln(n) - {ent}')} AS theil_within",
         "CAST(top1 AS DOUBLE) / x AS top1_share", "CAST(top3 AS DOUBLE) / x AS top3_share",
         "CASE WHEN n > 1 THEN ((n + 1) * x - 2 * ranked) / ((n - 1) * x) ELSE NULL END AS gini",

@@ -2,8 +2,8 @@
 
 Entry into lines, their loss, the shift of value between them, concentration and its change, the fate of new lines: all
 read the same rows, so the rows are sorted once by line and once by size, and everything is summed in one pass. Sums are
-of whole numbers: cents, squares of cents, and shares in units of 1e-18 for the logarithms of entropy; so they do not depend
-on the order of rows.
+of whole numbers: cents, squares of cents, and parts of one for the logarithms of entropy; so they do not depend on the order
+of rows.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ LEVELS = ("product", "destination", "pair")
 PLURAL = {"product": "products", "destination": "destinations", "pair": "pairs"}
 KEYS = {"product": ("product",), "destination": ("destination",), "pair": ("product", "destination")}  # fmt: skip
 
-SCALE = 10**18
-"""Terms of entropy are summed as whole numbers of this part of one."""
+SCALE = 10**17
+"""Terms of entropy (up to 92 in sum) are summed as whole numbers of this part of one."""
+
+_SQUARE = "CAST(cents AS DECIMAL(38,0)) * CAST(cents AS DECIMAL(38,0))"
 
 _ROWS_A_PART = 6_000_000
 
@@ -34,12 +36,16 @@ class Span:
     last: int
 
 
+EVERY_FIRM = Span(0, 2**31 - 1)
+"""One part: all firms."""
+
+
 def make_line_years(relations: Relations, level: str, *, look_back: int) -> None:
     """Make the relation `product_years`, `destination_years` or `pair_years`, one row per firm and year with exports.
 
     Its columns, of the lines of a firm in a year:
 
-    - `n`, `cents`, `squares` (of cents), `entropy` (of shares, in 1e-18), `top1`, `top3` (cents), `ranked` (sum of cents times the
+    - `n`, `cents`, `squares` (of cents), `entropy` (of shares, in 1e-17), `top1`, `top3` (cents), `ranked` (sum of cents times the
       place of the line by size, the largest first);
     - new lines, unused in the `look_back` years before: `new_n`, `new_cents`; of them `new_alive` are used two years later
       and `new_grown` with no less value than on entry;
@@ -124,7 +130,6 @@ def make_in_spans(relations: Relations, name: str, query: str, spans: Sequence[S
     relations.view(name, " UNION ALL ".join(f"SELECT * FROM {part}" for part in parts))
 
 
-_SQUARE = "CAST(cents AS DECIMAL(38,0)) * CAST(cents AS DECIMAL(38,0))"
 _NEW = "(before IS NULL OR year - before > {look_back})"
 _ADDED = "(before IS NULL OR before < year - 1)"
 _LEFT = "(after IS NULL OR after > year + 1)"
@@ -148,7 +153,7 @@ def _query(level: str, look_back: int) -> str:
     wide = "DECIMAL(38,0)"
     picked = [
         "count(*) AS n", f"{_sum('cents')} AS cents", f"{_sum(_SQUARE, kind=wide)} AS squares",
-        f"{_sum('bits', kind=wide)} AS entropy", "max(cents) AS top1", f"{_sum('cents', 'place <= 3')} AS top3",
+        f"{_sum('bits')} AS entropy", "max(cents) AS top1", f"{_sum('cents', 'place <= 3')} AS top3",
         f"{_sum(f'CAST(cents AS {wide}) * CAST(place AS {wide})', kind=wide)} AS ranked",
         f"{_sum('1', new)} AS new_n", f"{_sum('cents', new)} AS new_cents",
         f"{_sum('1', f'{new} AND {_ALIVE}')} AS new_alive",
@@ -156,7 +161,7 @@ def _query(level: str, look_back: int) -> str:
         *(f"{_sum(*term)} AS {word}_{of}"
           for word, condition in (("added", _ADDED), ("left", _LEFT))
           for of, term in {"n": ("1", condition), "cents": ("cents", condition), "squares": (_SQUARE, condition, wide),
-                           "entropy": ("bits", condition, wide)}.items()),
+                           "entropy": ("bits", condition)}.items()),
         f"{_sum('cents - cents_before', 'before = year - 1 AND cents > cents_before')} AS up",
         f"{_sum('cents_before - cents', 'before = year - 1 AND cents < cents_before')} AS down",
         *(f"{_sum('1', f'(after IS NULL OR after - year >= {gap})')} AS unused_{gap}" for gap in range(1, look_back + 1)),
@@ -170,7 +175,7 @@ def _query(level: str, look_back: int) -> str:
         )
     )  # fmt: skip
     # A share of one has no entropy; its logarithm is 0 on every engine.
-    bits = f"CAST(floor(-share * ln(share) * {SCALE}) AS BIGINT)"
+    bits = f"CAST(floor(0.5 - share * ln(share) * {SCALE}) AS BIGINT)"
     return (
         f"SELECT firm, year, {', '.join(picked)} FROM (SELECT *, {bits} AS bits FROM (SELECT *, CAST(cents AS DOUBLE) / "
         f"CAST(sum(cents) {whole} AS DOUBLE) AS share, row_number() {by_size}) AS place FROM (SELECT firm, year, {lines}, cents, {neighbours} "

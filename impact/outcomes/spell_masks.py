@@ -15,7 +15,7 @@ import pandas as pd
 from impact.core.errors import DataError
 from impact.engines.relations import Relations
 from impact.outcomes.firm_states import STATES
-from impact.outcomes.line_years import KEYS, PLURAL, firm_spans, make_in_spans
+from impact.outcomes.line_years import EVERY_FIRM, KEYS, PLURAL, firm_spans, make_in_spans
 
 MOST_YEARS = 62
 STATUSES = ("exit", "firm death", "unobserved", "end of data")
@@ -193,7 +193,8 @@ def make_spell_starts(relations: Relations, level: str) -> None:
         f"SELECT s.*, l.cents, l.first_month FROM (SELECT * FROM {level}_spells WHERE {{firms}}) s "
         f"LEFT JOIN (SELECT * FROM {lines} WHERE {{firms}}) l ON {same} AND l.year = s.start_year"
     )
-    make_in_spans(relations, f"{level}_spell_starts", query, firm_spans(relations))
+    spans = [EVERY_FIRM] if level == "firm" else firm_spans(relations)
+    make_in_spans(relations, f"{level}_spell_starts", query, spans)
 
 
 def _pattern_spells(patterns: pd.DataFrame, first: int, years: int, gap: int) -> pd.DataFrame:
