@@ -25,7 +25,7 @@ SCALE = 10**17
 
 _SQUARE = "CAST(cents AS DECIMAL(38,0)) * CAST(cents AS DECIMAL(38,0))"
 
-_ROWS_A_PART = 6_000_000
+_ROWS_A_PART = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def firm_spans(relations: Relations) -> list[Span]:
     return [Span(int(a), int(b)) for a, b in found.itertuples(index=False)]
 
 
-_FIRM_YEARS_A_PART = 600_000
+_FIRM_YEARS_A_PART = 1_000_000
 
 
 def state_spans(relations: Relations) -> list[Span]:
