@@ -2,8 +2,8 @@
 
 Each contender runs in a process of its own. `bare` is the aggregate of shipments to firm-years as it would be typed into DuckDB (see
 `firm_years.py`); `outcomes` sums the same file to cells and makes all outcomes: entry, spells of firms, products and destinations (with the
-month in which they start), lines and concentration over products, destinations and pairs, margins and their growth, as computed relations of which
-entry, margins, growth and spells are written, too; `pandas` makes
+month in which they start), lines and concentration over products, destinations and pairs, margins and their growth. Its results are left as tables
+of the engine; measures that follow from a row of such a table are computed and summed, and the margins of firm-years written; `pandas` makes
 a part of them by hand (entry, spells of firms and pairs, Theil over products). Peak memory is that of the process.
 `python benchmarks/outcomes.py [million shipments ...]`.
 """
@@ -37,11 +37,21 @@ def outcomes(folder: Path) -> None:
     )
     from impact.outcomes.export_years import sum_cells
     from impact.outcomes.firm_states import states_of_exporters
-    from impact.outcomes.line_measures import make_line_measures, potential_lines
+    from impact.outcomes.line_measures import (
+        CHANGES,
+        FATE,
+        MEASURES,
+        make_line_measures,
+        potential_lines,
+    )
     from impact.outcomes.line_years import make_line_years
-    from impact.outcomes.margins import make_growth_margins, make_margins
+    from impact.outcomes.margins import MARGINS, make_growth_margins, make_margins
     from impact.outcomes.spell_masks import make_spell_starts, make_spells
 
+    parts_of = [
+        f"{part}_{c}" for c in CHANGES for part in ("change", "new", "dropped", "continuing")
+    ]
+    computed = [*MEASURES, *FATE, "theil_between_old", "theil_between_new", *parts_of]
     with open_relations(max_memory=MEMORY) as relations:
         relations.parquet("shipped", [folder / "shipments.parquet"])
         relations.make("firm_codes", "SELECT firm_id, row_number() OVER (ORDER BY firm_id) AS firm "
@@ -53,21 +63,20 @@ def outcomes(folder: Path) -> None:
         states_of_exporters(relations, list(range(2010, 2020)))
         make_entry_years(relations, look_back=LOOK_BACK, horizons=(1, 2, 3), sustained=2)
         make_line_history(relations, look_back=LOOK_BACK)
-        relations.write("SELECT * FROM entry_years ORDER BY firm, year", folder / "entry.parquet")
         for level in ("product", "destination", "pair"):
             make_line_years(relations, level, look_back=LOOK_BACK)
             make_line_entry(relations, level, look_back=LOOK_BACK)
             make_line_measures(relations, level, potential=potential_lines(relations, level))
+            whole = ", ".join(f"sum({c}) AS {c}" for c in computed)
+            relations.frame(f"SELECT {whole} FROM {level}_measures")
         make_margins(relations)
         make_growth_margins(relations)
         relations.write("SELECT * FROM export_margins", folder / "margins.parquet")
-        relations.write("SELECT * FROM firm_growth", folder / "growth.parquet")
+        parts = ", ".join(f"sum({margin}) AS {margin}" for margin in MARGINS)
+        relations.frame(f"SELECT year, {parts} FROM firm_growth GROUP BY year")
         for level in ("firm", "product", "destination"):
             make_spells(relations, level)
             make_spell_starts(relations, level)
-            relations.write(
-                f"SELECT * FROM {level}_spell_starts", folder / f"{level}_spells.parquet"
-            )
 
 
 def pandas(folder: Path) -> None:

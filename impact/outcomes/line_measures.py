@@ -31,7 +31,7 @@ def potential_lines(relations: Relations, level: str) -> int:
 
 
 def make_line_measures(relations: Relations, level: str, *, potential: int) -> None:
-    """Make the relation `product_measures`, `destination_measures` or `pair_measures`, one row per firm and year of `firm_states`.
+    """Make the view `product_measures`, `destination_measures` or `pair_measures`, one row per firm and year of `firm_states`.
 
     `n_lines` is 0 where nothing is exported and missing where that is not known; every other measure is missing in both. With
     s the shares of n_1 lines and n the number of potential ones (Cadot, Carrere and Strauss-Kahn 2011 for the Theil index):
@@ -58,7 +58,11 @@ def make_line_measures(relations: Relations, level: str, *, potential: int) -> N
     potential : int
         The number n of lines that could be exported; no less than any firm exports.
     """
-    make_in_spans(relations, f"{level}_measures", _query(level, potential), state_spans(relations))
+    make_in_spans(relations, f"{level}_bases", _query(level), state_spans(relations))
+    # What follows from the row alone is computed where it is read.
+    relations.view(
+        f"{level}_measures", f"SELECT {', '.join(_picked(potential))} FROM {level}_bases"
+    )
 
 
 def _double(column: str) -> str:
@@ -80,7 +84,7 @@ _LAGGED = ("x", "n", "hhi", "bits", "left_n", "left_x", "left_hhi", "left_bits")
 """What is asked of the year before, of the same firm."""
 
 
-def _query(level: str, potential: int) -> str:
+def _query(level: str) -> str:
     x = "CAST(l.cents AS DOUBLE)"
 
     def bits(column: str) -> str:
@@ -105,7 +109,7 @@ def _query(level: str, potential: int) -> str:
     by_year = "OVER (PARTITION BY firm ORDER BY year)"
     before = ", ".join(f"lag({name}) {by_year} AS {name}_before" for name in _LAGGED)
     later = f"lead(lines_known, 2) {by_year} AS later_known"
-    return f"SELECT {', '.join(_picked(potential))} FROM (SELECT *, {before}, {later} FROM ({rows}) made) m"
+    return f"SELECT *, {before}, {later} FROM ({rows}) made"
 
 
 def _picked(potential: int) -> list[str]:
