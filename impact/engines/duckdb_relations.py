@@ -118,6 +118,10 @@ class DuckRelations:
         with self._saying_damage():
             self.connection.copy(settled, path, "zstd", f"writing {path.name}")
 
+    def has(self, name: str) -> bool:
+        """Say whether there is a relation of this name."""
+        return name in self._names
+
     def drop(self, name: str) -> None:
         """Forget a relation."""
         if name not in self._names:

@@ -104,6 +104,9 @@ class Relations(Protocol):
         Where the order is total, the bytes do not depend on the number of threads.
         """
 
+    def has(self, name: str) -> bool:
+        """Say whether there is a relation of this name."""
+
     def drop(self, name: str) -> None:
         """Forget a relation."""
 

@@ -115,6 +115,10 @@ class SparkRelations:
         with self._computed(sql, f"writing {path.name}") as rows:
             self._files.write(rows, path)
 
+    def has(self, name: str) -> bool:
+        """Say whether there is a relation of this name."""
+        return name in self._names
+
     def drop(self, name: str) -> None:
         """Forget a relation."""
         if name not in self._names:

@@ -139,11 +139,10 @@ def make_spells(relations: Relations, level: str, *, gap: int = 0) -> tuple[int,
 
 def _put_bits(relations: Relations, first: int, years: int) -> None:
     """Once for all levels: the bit of each year, and what is known of each firm."""
-    try:
-        relations.put("year_bits", pd.DataFrame(
-            {"year": [first + y for y in range(years)], "bit": [1 << y for y in range(years)]}))  # fmt: skip
-    except ValueError:  # another level has made them
+    if relations.has("year_bits"):  # another level has made them
         return
+    bits = {"year": [first + y for y in range(years)], "bit": [1 << y for y in range(years)]}
+    relations.put("year_bits", pd.DataFrame(bits))
     relations.make(
         "firm_known",
         "SELECT s.firm, CAST(sum(CASE WHEN s.exporter = 1 THEN b.bit ELSE 0 END) AS BIGINT) AS exported, "
@@ -162,18 +161,19 @@ def _make_patterns(relations: Relations, level: str) -> None:
         return
     lines = ", ".join(f"l.{k}" for k in KEYS[level])
     plain = ", ".join(f"x.{k}" for k in KEYS[level])
-    # Lines of an exporter without a shipment are not known: a link that was not found ends no spell.
-    relations.view(
-        f"{level}_known",
-        f"SELECT s.firm, CAST(sum(CASE WHEN s.exporter = 0 OR e.cents > 0 THEN b.bit ELSE 0 END) AS BIGINT) AS known FROM {STATES} s "
-        "JOIN year_bits b ON b.year = s.year LEFT JOIN export_years e ON e.firm = s.firm AND e.year = s.year GROUP BY s.firm",
-    )
+    if not relations.has("line_known"):
+        # Lines of an exporter without a shipment are not known: a link that was not found ends no spell.
+        relations.make(
+            "line_known",
+            f"SELECT s.firm, CAST(sum(CASE WHEN s.exporter = 0 OR e.cents > 0 THEN b.bit ELSE 0 END) AS BIGINT) AS known FROM {STATES} s "
+            "JOIN year_bits b ON b.year = s.year LEFT JOIN export_years e ON e.firm = s.firm AND e.year = s.year GROUP BY s.firm",
+        )
     # A year with exports of the line is known, whatever the panel says.
     query = (
         f"SELECT x.firm, {plain}, x.exported, n.known, k.dead FROM (SELECT l.firm, {lines}, CAST(sum(b.bit) AS BIGINT) AS exported "
         f"FROM (SELECT * FROM export_{PLURAL[level]} WHERE {{firms}}) l JOIN year_bits b ON b.year = l.year GROUP BY l.firm, {lines}) x "
         f"JOIN (SELECT * FROM firm_known WHERE {{firms}}) k ON k.firm = x.firm "
-        f"JOIN (SELECT * FROM {level}_known WHERE {{firms}}) n ON n.firm = x.firm"
+        f"JOIN (SELECT * FROM line_known WHERE {{firms}}) n ON n.firm = x.firm"
     )
     make_in_spans(relations, name, query, firm_spans(relations))
 
