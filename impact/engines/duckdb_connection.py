@@ -37,7 +37,10 @@ _MACROS = (  # names and senses that Spark gives to the same
 
 
 class DuckConnection:
-    """A DuckDB in memory, with a scratch folder for what memory does not hold.
+    """A DuckDB in a scratch folder, which is removed with it.
+
+    Relations are kept in a file there, where DuckDB compresses them; a relation in memory is not, and what does not fit
+    would be moved to disk and back at its full size.
 
     Parameters
     ----------
@@ -80,9 +83,12 @@ class DuckConnection:
         settings |= {} if limit is None else {"memory_limit": f"{limit}B"}
         settings |= {} if count is None else {"threads": count}
         try:
-            self._duck = duckdb.connect(":memory:")
+            self._duck = duckdb.connect(str(self.folder / "relations.duckdb"))
             for name, value in settings.items():
                 self._duck.execute(f"SET {name} = {_literal(value)}")
+            self._duck.execute(
+                "PRAGMA disable_checkpoint_on_shutdown"
+            )  # nobody reads the file again
             for macro in _MACROS:
                 self._duck.execute(f"CREATE TEMP MACRO {macro}")
         except BaseException:

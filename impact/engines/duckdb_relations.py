@@ -257,7 +257,9 @@ def column_types(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def _create(kind: str, name: str, sql: str) -> str:
-    return f"CREATE TEMP {kind} {quoted(name)} AS {sql}"
+    # A temporary table would be kept in memory, uncompressed.
+    lifetime = "" if kind == "TABLE" else "TEMP "
+    return f"CREATE {lifetime}{kind} {quoted(name)} AS {sql}"
 
 
 def _cast(sql: str, types: Mapping[str, str], wanted: Mapping[str, str]) -> str:

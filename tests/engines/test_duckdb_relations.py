@@ -75,7 +75,10 @@ def test_a_disk_that_is_too_small_names_the_folder(scratch: Path) -> None:
     with open_relations(max_memory="100MB", threads=2) as relations:
         relations.connection.run("SET max_temp_directory_size = '10MB'", "")  # type: ignore[attr-defined]
         with pytest.raises(StudyError, match=r"disk is too small .* TMPDIR"):
-            relations.make("rows_made", ROWS)
+            relations.make(
+                "sorted",
+                f"SELECT *, row_number() OVER (ORDER BY n % 7919, n) AS place FROM ({ROWS}) r",
+            )
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
