@@ -93,6 +93,8 @@ def balance_table(
     treated: BoolArray,
     before: FloatArray,
     after: FloatArray,
+    *,
+    pooled: bool = False,
 ) -> pd.DataFrame:
     """Compare the arms on each column before and after matching.
 
@@ -103,6 +105,9 @@ def balance_table(
     treated : array of bool, shape (n,)
     before, after : array, shape (n,)
         Weights of the candidates before and after matching.
+    pooled : bool
+        Divide by the root of the mean of both arms' variances before matching, and not by the participants' standard
+        deviation: where the effect on all firms is asked for, neither arm is the target.
 
     Returns
     -------
@@ -118,7 +123,7 @@ def balance_table(
     for name in columns.columns:
         x = columns[name].to_numpy(dtype=np.float64)
         binary = _binary(x)
-        scale = _spread(x[treated], before[treated], binary)
+        scale = _scale(x, treated, before, binary, pooled)
         if scale is None:
             scaled_by_all.append(str(name))
             scale = _spread(x, before, binary)
@@ -151,6 +156,18 @@ def _binary(x: FloatArray) -> bool:
 def _spread(x: FloatArray, weights: FloatArray, binary: bool) -> float | None:
     """Standard deviation, or None where there is none to divide by."""
     scale = float(np.sqrt(weighted_variance(x, weights, binary=binary)))
+    return scale if np.isfinite(scale) and scale > _TINY else None
+
+
+def _scale(
+    x: FloatArray, treated: BoolArray, weights: FloatArray, binary: bool, pooled: bool
+) -> float | None:
+    if not pooled:
+        return _spread(x[treated], weights[treated], binary)
+    variances = [
+        weighted_variance(x[arm], weights[arm], binary=binary) for arm in (treated, ~treated)
+    ]
+    scale = float(np.sqrt(np.mean(variances)))
     return scale if np.isfinite(scale) and scale > _TINY else None
 
 

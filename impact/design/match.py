@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,12 +19,13 @@ from impact.core.inference import FloatArray
 from impact.core.ledger import Ledger
 from impact.core.panel import Panel
 from impact.core.registry import METHODS
+
+# Imported for what they register.
+from impact.design import nearest as _nearest  # noqa: F401
 from impact.design.balance import balance_table, effective_sample_size, indicator_columns
 from impact.design.candidates import Candidates, gather
-
-# nearest is imported for what it registers too.
-from impact.design.nearest import Chosen, strata_codes
-from impact.design.request import DEFAULT_SEED, MatchSettings, as_names
+from impact.design.chosen import Chosen, Weighting, set_weights, strata_codes
+from impact.design.request import DEFAULT_SEED, Estimand, MatchSettings, as_names
 from impact.design.words import methods_sentence
 
 if TYPE_CHECKING:
@@ -43,17 +45,19 @@ class MatchResult:
     pairs : DataFrame
         One row per participant and control: `pair` (number of the matched set), `treated`, `control`
         (index labels of a DataFrame, firm identifiers of a Panel), `rank` (the round in which the
-        control was found, from 1), `distance` (between the two), and for panels `cohort`.
+        control was found, from 1), `distance` (between the two), and for panels `cohort`. Empty for methods that
+        make sets or weights instead.
     weights : Series
-        On the data's index: 1 for matched participants, 0 for firms that were not matched; controls
-        sum to the number of matched controls. In a panel a firm's weight stands in each of its rows.
+        On the data's index, 0 for firms that were not matched. For the ATT 1 for matched participants; controls of pairs
+        and sets sum to the number of matched controls; weights of a weighting method are as it defines them. In a panel a
+        firm's weight stands in each of its rows.
     distance : Series
         The score: on the data's index, or for panels by cohort and firm. Missing where a firm was no
         candidate, and everywhere for Mahalanobis matching, which has no score.
     candidates : DataFrame
         One row per candidate firm (and cohort): `unit`, `cohort`, `treated`, the covariates,
-        `distance`, `weight`, `pair` (missing where not matched, and for controls matched with
-        replacement, who may belong to several).
+        `distance`, `weight`, `pair` (number of the pair or set; missing where not matched, for controls matched with
+        replacement, who may belong to several, and for weighting methods).
     settings : MatchSettings
         What was asked.
     ledger : Ledger
@@ -62,6 +66,10 @@ class MatchResult:
         What a reader must know.
     score_model : DataFrame or None
         Coefficients of the score: `term`, `estimate` to `conf_high`, `cohort`.
+    kind : {"pairs", "sets", "weights"}
+        Whether firms stand for one another in pairs, in sets of both arms, or by weights alone.
+    weighting : tuple of Weighting
+        How the weights depend on what was estimated, by cohort; for the variance of effects.
     """
 
     data: pd.DataFrame | Panel
@@ -73,6 +81,8 @@ class MatchResult:
     ledger: Ledger
     notes: tuple[str, ...] = field(default=())
     score_model: pd.DataFrame | None = None
+    kind: Literal["pairs", "sets", "weights"] = "pairs"
+    weighting: tuple[Weighting, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
         """A copy of the table of candidates, matched or not."""
@@ -127,6 +137,7 @@ class MatchResult:
             frame["treated"].to_numpy(dtype=bool),
             _weights_before(frame),
             frame["weight"].to_numpy(dtype=np.float64),
+            pooled=settings.estimand != "ATT",
         )
 
     def sizes(self) -> pd.DataFrame:
@@ -201,7 +212,7 @@ def match(
     data: pd.DataFrame | Panel,
     *,
     treatment: str | None = None,
-    on: Sequence[str],
+    on: Sequence[str] = (),
     exact: Sequence[str] | None = None,
     method: str = "nearest",
     distance: str = "logit",
@@ -210,9 +221,10 @@ def match(
     ratio: int = 1,
     replace: bool = False,
     order: Literal["largest", "smallest", "data", "random"] = "largest",
-    estimand: Literal["ATT"] = "ATT",
+    estimand: Estimand = "ATT",
     seed: int | None = None,
     control: Literal["never", "not_yet"] = "never",
+    **options: Any,
 ) -> MatchResult:
     """Find comparison firms for participants, without looking at any outcome.
 
@@ -246,13 +258,16 @@ def match(
         and can be clusters of the variance.
     order : {"largest", "smallest", "data", "random"}
         Who chooses first: by score, by identifier (`"data"`), or at random.
-    estimand : {"ATT"}
-        Participants are matched to controls, not the reverse.
+    estimand : {"ATT", "ATE", "ATO"}
+        Whose average effect the weights are for: participants, all firms, or those for whom joining was most open
+        (overlap weights). Pair methods have the ATT alone; `impact.methods()` says what a method has.
     seed : int, optional
         Seed of `order="random"`.
     control : {"never", "not_yet"}
         Comparison firms of a panel: those that never join, or also those that join after its last
         year, who had not joined in any year that is compared.
+    **options
+        Further options of the method, see `impact.methods()`.
 
     Returns
     -------
@@ -299,14 +314,24 @@ def match(
         estimand=estimand,
         seed=DEFAULT_SEED if seed is None else seed,
         control=control,
+        options=MappingProxyType(dict(options)),
     )
     found = METHODS.find("match", method)
+    settings.check_abilities(found)
     candidates = gather(data, settings)
     chosen = found.function(candidates, settings)
     assert isinstance(chosen, Chosen)
-    if chosen.pairs.empty:
+    if not _anybody(chosen):
         raise DesignError(_nobody(candidates, settings))
     return _result(data, candidates, chosen, settings)
+
+
+def _anybody(chosen: Chosen) -> bool:
+    if chosen.pairs is not None:
+        return not chosen.pairs.empty
+    if chosen.sets is not None:
+        return bool((chosen.sets > 0).any())
+    return chosen.weights is not None and bool((chosen.weights > 0).any())
 
 
 def _nobody(candidates: Candidates, settings: MatchSettings) -> str:
@@ -324,6 +349,9 @@ def _result(
     data: pd.DataFrame | Panel, candidates: Candidates, chosen: Chosen, settings: MatchSettings
 ) -> MatchResult:
     pairs, frame = _matched(candidates.frame, chosen, settings)
+    kind: Literal["pairs", "sets", "weights"] = (
+        "pairs" if chosen.pairs is not None else "sets" if chosen.sets is not None else "weights"
+    )
     if isinstance(data, Panel):
         keys = data.data[data.unit]
         distance = frame.set_index(["cohort", "unit"])["distance"]
@@ -341,9 +369,11 @@ def _result(
         distance=distance,
         candidates=frame,
         settings=settings,
-        ledger=candidates.ledger("matching", _unmatched(frame, settings)),
+        ledger=candidates.ledger("matching", _unmatched(frame, settings, kind)),
         notes=(*candidates.notes, *chosen.notes, *_reuse_notes(pairs, settings)),
         score_model=chosen.model,
+        kind=kind,
+        weighting=chosen.weighting,
     )
 
 
@@ -351,8 +381,23 @@ def _matched(
     frame: pd.DataFrame, chosen: Chosen, settings: MatchSettings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pairs under their names, and the candidates with score, weight and number of the matched set."""
-    found = chosen.pairs.sort_values(["treated", "rank"], kind="stable").reset_index(drop=True)
+    columns = [c for c in settings.columns if c != "distance"]
+    out = frame[["unit", "cohort", "treated", *columns]].assign(distance=chosen.score)
+    pair = pd.Series(pd.NA, index=frame.index, dtype="Int64")
+    found = chosen.pairs if chosen.pairs is not None else _NO_PAIRS
+    found = found.sort_values(["treated", "rank"], kind="stable").reset_index(drop=True)
     number = pd.factorize(found["treated"], sort=True)[0] + 1
+    if chosen.pairs is not None:
+        weights = _candidate_weights(frame, found)
+        pair.iloc[found["treated"].to_numpy()] = number
+        if not settings.replace:
+            pair.iloc[found["control"].to_numpy()] = number
+    elif chosen.sets is not None:
+        weights = set_weights(frame["treated"].to_numpy(dtype=bool), chosen.sets, settings.estimand)
+        pair = pd.Series(chosen.sets, index=frame.index, dtype="Int64").mask(chosen.sets == 0)
+    else:
+        assert chosen.weights is not None
+        weights = chosen.weights
     pairs = pd.DataFrame(
         {
             "pair": number,
@@ -363,15 +408,12 @@ def _matched(
             "distance": found["distance"].to_numpy(),
         }
     )
-    pair = pd.Series(pd.NA, index=frame.index, dtype="Int64")
-    pair.iloc[found["treated"].to_numpy()] = number
-    if not settings.replace:
-        pair.iloc[found["control"].to_numpy()] = number
-    columns = [c for c in settings.columns if c != "distance"]
-    out = frame[["unit", "cohort", "treated", *columns]].assign(
-        distance=chosen.score, weight=_candidate_weights(frame, found), pair=pair
-    )
-    return pairs, out
+    return pairs, out.assign(weight=weights, pair=pair)
+
+
+_NO_PAIRS = pd.DataFrame(
+    {"treated": np.empty(0, np.int64), "control": np.empty(0, np.int64), "rank": np.empty(0, np.int64), "distance": np.empty(0)}
+)  # fmt: skip
 
 
 def _candidate_weights(frame: pd.DataFrame, found: pd.DataFrame) -> FloatArray:
@@ -385,7 +427,7 @@ def _candidate_weights(frame: pd.DataFrame, found: pd.DataFrame) -> FloatArray:
     return weights
 
 
-def _unmatched(frame: pd.DataFrame, settings: MatchSettings) -> dict[str, list[Any]]:
+def _unmatched(frame: pd.DataFrame, settings: MatchSettings, kind: str) -> dict[str, list[Any]]:
     """Candidates that were not matched, by the reason."""
     treated = frame["treated"].to_numpy(dtype=bool)
     lonely = np.zeros(len(frame), dtype=bool)
@@ -395,11 +437,19 @@ def _unmatched(frame: pd.DataFrame, settings: MatchSettings) -> dict[str, list[A
     unmatched = treated & (frame["weight"] == 0).to_numpy()
     controls = frame[~treated].groupby("unit", sort=True)["weight"].sum()
     where = " within the caliper" if settings.caliper is not None else ""
+    alone = {
+        "pairs": f"no comparison firm left{where}",
+        "sets": "no comparison firm in its stratum",
+        "weights": "given no weight",
+    }
+    spare = {
+        "pairs": "not chosen",
+        "sets": "no participant in its stratum",
+        "weights": "given no weight",
+    }
     reasons = {
-        f"participant: no comparison firm left{where}": list(
-            frame.loc[unmatched & ~lonely, "unit"]
-        ),
-        "comparison firm: not chosen": list(controls.index[controls == 0]),
+        f"participant: {alone[kind]}": list(frame.loc[unmatched & ~lonely, "unit"]),
+        f"comparison firm: {spare[kind]}": list(controls.index[controls == 0]),
     }
     if (unmatched & lonely).any():
         name = f"participant: no comparison firm agrees on {' and '.join(settings.exact)}"

@@ -10,7 +10,6 @@ later rounds steps are counted from the outermost firms the participant has take
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from impact.core.errors import DesignError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
 from impact.design.candidates import Candidates
+from impact.design.chosen import Chosen, strata_codes
 from impact.design.propensity import BoolArray, fit_propensity, independent_columns
 from impact.design.request import MatchSettings
 from impact.engines.glm import Link
@@ -27,27 +27,6 @@ from impact.engines.glm import Link
 IntArray = npt.NDArray[np.int64]
 Found = tuple[IntArray, IntArray, IntArray]
 """Participants, controls (positions) and the round in which they met."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What a matching method returns to the verb.
-
-    Attributes
-    ----------
-    pairs : DataFrame
-        `treated`, `control` (positions in the candidates' frame), `rank`, `distance`.
-    score : array
-        Score of each candidate; missing where the method has none.
-    model : DataFrame or None
-        Coefficients of the score, by cohort.
-    notes : tuple of str
-    """
-
-    pairs: pd.DataFrame
-    score: FloatArray
-    model: pd.DataFrame | None
-    notes: tuple[str, ...]
 
 
 @METHODS.register(
@@ -235,14 +214,6 @@ def matching_order(
         return positions
     sign = -1.0 if order == "largest" else 1.0
     return positions[np.argsort(sign * score[positions], kind="stable")]
-
-
-def strata_codes(cohort: pd.DataFrame, exact: tuple[str, ...]) -> IntArray:
-    """One number per combination of the exact columns."""
-    if not exact:
-        return np.zeros(len(cohort), dtype=np.int64)
-    groups = cohort.groupby(list(exact), sort=False, dropna=False).ngroup()
-    return np.asarray(groups, dtype=np.int64)
 
 
 def nearest_by_score(

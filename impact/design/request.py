@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 
 from impact.core.errors import DesignError
+from impact.core.registry import Method
 
 DEFAULT_SEED = 20160516
 SCORES = ("logit", "linear_logit", "probit")
@@ -17,11 +19,12 @@ SCORES = ("logit", "linear_logit", "probit")
 Scale = Literal["sd", "raw"]
 Order = Literal["largest", "smallest", "data", "random"]
 Control = Literal["never", "not_yet"]
+Estimand = Literal["ATT", "ATE", "ATO"]
 
 _CHOICES = {
     "caliper_scale": ("sd", "raw"),
     "order": ("largest", "smallest", "data", "random"),
-    "estimand": ("ATT",),
+    "estimand": ("ATT", "ATE", "ATO"),
     "control": ("never", "not_yet"),
 }
 
@@ -46,9 +49,10 @@ class MatchSettings:
     ratio: int = 1
     replace: bool = False
     order: Order = "largest"
-    estimand: Literal["ATT"] = "ATT"
+    estimand: Estimand = "ATT"
     seed: int = DEFAULT_SEED
     control: Control = "never"
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -56,7 +60,7 @@ class MatchSettings:
             if value not in choices:
                 known = ", ".join(map(repr, choices))
                 raise DesignError(f"{name} is {value!r}; choose from {known}.")
-        if not self.on:
+        if not self.on and not (self.exact and self.method in ("exact", "coarsened")):
             raise DesignError("`on` is empty: name the covariates to match on.")
         for name in ("on", "exact"):
             columns = getattr(self, name)
@@ -76,6 +80,38 @@ class MatchSettings:
                 "Mahalanobis distance is already in standard deviations and has no score whose "
                 'spread a caliper could count: write caliper_scale="raw", or leave `caliper` out.'
             )
+
+    def check_abilities(self, method: Method) -> None:
+        """Refuse what the method does not do, rather than pass over it.
+
+        Raises
+        ------
+        DesignError
+            If an argument that it does not use was given, or an estimand that it does not have.
+        """
+        said = f"The method {method.name!r}"
+        if self.estimand not in method.estimands:
+            known = ", ".join(map(repr, method.estimands))
+            raise DesignError(f"{said} has the estimands {known}; {self.estimand!r} was asked for.")
+        always = {"on", "exact", "treatment", "method", "estimand", "control", "options"}
+        given = [
+            f.name
+            for f in fields(self)
+            if f.name not in always
+            and f.default is not MISSING
+            and getattr(self, f.name) != f.default
+        ]
+        if self.exact and "exact" not in method.options:
+            given.append("exact")
+        unknown = sorted({*given, *self.options} - set(method.options))
+        if unknown:
+            known = ", ".join(method.options) or "none"
+            raise DesignError(f"{said} does not use {', '.join(unknown)}; its options: {known}.")
+
+    def option(self, name: str, default: Any) -> Any:
+        """An option of the method, or its default where it was not given or is None."""
+        value = self.options.get(name)
+        return default if value is None else value
 
     @property
     def given(self) -> str | None:
