@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from impact import __version__
 from impact.core.errors import ImpactError
+from impact.report.option_words import CUSTOMS_FLAGS, CUSTOMS_LISTS, CUSTOMS_NUMBERS, CUSTOMS_WORDS
 
 if TYPE_CHECKING:
     from impact.report.build import Built
@@ -70,7 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "studies", type=Path, nargs="+", metavar="study", help="study.toml, or its folder"
     )
-    run.add_argument("--out", type=Path, help="output folder (default: beside the study.toml)")
+    run.add_argument(
+        "--out",
+        type=Path,
+        help="output folder (default: beside the study.toml); the firm-years, which name firms, then go to data_processed/NAME inside it, "
+        "and not beside reports/: do not publish the folder whole",
+    )
     run.add_argument(
         "--if-changed", action="store_true", help="leave a study alone whose outputs are current"
     )
@@ -124,15 +130,11 @@ def _add_dynamics(commands: Any) -> None:
     keys.add_argument("--exclude-products", action="append", metavar="PREFIX", help="products that begin so leave, such as 27")  # fmt: skip
     keys.add_argument("--exclude-regimes", action="append", metavar="WORD", help="shipments under a customs regime leave")  # fmt: skip
     keys.add_argument("--restore-leading-zeros", action="store_true", default=None)
-    for name in _CUSTOMS_WORDS:
+    for name in CUSTOMS_WORDS:
         keys.add_argument(f"--{name.replace('_', '-')}", metavar="WORD")
-    for name in ("product_digits", "header_row", "width"):
+    for name in CUSTOMS_NUMBERS:
         keys.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
     dynamics.set_defaults(run=_dynamics)
-
-
-_CUSTOMS_WORDS = ("preset", "currency", "date_format", "negative", "classification", "delimiter", "encoding", "decimal",
-                  "thousands", "minus", "sheet", "destination_codes", "concordance")  # fmt: skip
 
 
 def _dynamics(options: argparse.Namespace) -> int:
@@ -142,11 +144,11 @@ def _dynamics(options: argparse.Namespace) -> int:
     if any(not name or not heading for name, _, heading in pairs):
         print("impact: --column takes NAME=HEADING, such as firm_id=RUC", file=sys.stderr)
         return 2
-    names = (*_CUSTOMS_WORDS, "restore_leading_zeros", "product_digits", "header_row", "width")
+    names = (*CUSTOMS_WORDS, *CUSTOMS_FLAGS, *CUSTOMS_NUMBERS)
     customs = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     if pairs:
         customs["columns"] = {name: heading for name, _, heading in pairs}
-    for name in ("drop_unreadable", "exclude_products", "exclude_regimes"):
+    for name in CUSTOMS_LISTS:
         if getattr(options, name):
             customs[name] = tuple(getattr(options, name))
     done = run_dynamics(

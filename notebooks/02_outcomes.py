@@ -91,12 +91,15 @@ draw(firms, "new_entrant")
 
 # %% [markdown]
 # A **first-time exporter** never exported in the data, a **re-entrant** did: E and D come back. Of F it cannot be told, so
-# F is in neither.
+# F is in neither. Each has its own risk set: only a firm that never exported can do so for the first time, and only a former exporter that paused
+# can come back (`first_entry_at_risk`, `re_entry_at_risk`; together they are those at risk of entry whose whole past is known).
 
 # %%
 draw(firms, "first_time_exporter")
 print()
 draw(firms, "re_entrant")
+print()
+draw(firms, "re_entry_at_risk")
 
 # %% [markdown]
 # A rate needs a denominator: **who could have entered?** A firm that exported in the look-back could not, nor could one that did not
@@ -116,8 +119,8 @@ firms.counts()[["outcome", "n_obs", "n_at_risk", "n_event", "value"]]
 # J exports in 2015 and is lost in 2016. It leaves both outcomes of 2015: whether a firm is counted must not depend on what it did.
 #
 # **These outcomes look ahead.** In the row before joining they already hold the first year of participation, so there is no difference in
-# differences of them: `impact.att` refuses it. Match firms on their past, and compare them in the year of joining, with
-# `method="at_joining"`.
+# differences of them: `impact.att` refuses it, also of a panel that was made again from these rows, by their names. Match firms on their past, and
+# compare them in the year of joining, with `method="at_joining"`.
 
 # %%
 draw(firms, "entry_within_1")
@@ -127,7 +130,9 @@ draw(firms, "sustained_entry_within_1")
 # %% [markdown]
 # ### What is refused
 #
-# A file of shipments holds exporters only. A rate of entry has no denominator there; it is not 0.
+# A file of shipments holds exporters only. A rate of entry has no denominator there; it is not 0. Where a table of exporters was filled up with zeros,
+# this cannot be seen for certain: if every firm exports in some year, each row of `counts()` says so in its flags. And a programme whose
+# participants all exported in the year before they joined has no effect on entry, which is refused, too.
 
 # %%
 shipments = pd.DataFrame({"firm_id": ["A", "B"], "year": [2013, 2014], "product": "coffee", "destination": "DE", "value": 5.0})
@@ -157,10 +162,14 @@ spells.risk_table()
 
 # %% [markdown]
 # Many firms pause for a year. With `gap=1` a year without exports inside a spell is bridged: E's of 2015 is. Report both.
+#
+# A gap can hide in what was not seen, too. With `gap=1` a spell is of known age only if the *two* years before it were seen, and known to have ended only
+# if the two years after it were. F's of 2013 may be the same as one of 2011, which was not observed: it is left-censored now. A firm whose last exports
+# are of 2015, and that has none in 2016, would be right-censored, and `open_gap` would say why.
 
 # %%
 bridged = impact.spells(panel, gap=1)
-bridged.data.loc[bridged.data["gap_filled"] > 0, ["firm", "start", "end", "length", "gap_filled"]]
+bridged.data.loc[bridged.data["firm"].isin(["E", "F"]), ["firm", "start", "end", "length", "gap_filled", "left_cens", "right_cens", "status"]]
 
 # %% [markdown]
 # For a regression of the hazard, each year of each spell is a row:
@@ -226,11 +235,12 @@ spread.data.loc[spread.data["firm_id"].isin(["A", "B", "D", "I"]), columns].roun
 # the average HHI: report counts for all, and concentration for firms that export in both years.
 #
 # The Theil index is a sum of two margins: `theil_between` says how few of the three products a firm exports at all, `theil_within` how unevenly it
-# spreads over those. What changed since the year before is a sum, too: lines that stayed, came, and went.
+# spreads over those. What changed since the year before is a sum, too: lines that stayed, came, and went. The number of products changes for every firm
+# that is known in both years, so F goes from 0 to 1 in 2011; its concentration has no change then, since there was nothing to be concentrated.
 
 # %%
 changes = spread.changes
-changes[changes["measure"].isin(["n_lines", "hhi"]) & changes["firm_id"].isin(["A", "B", "E", "H"]) & (changes["change"] != 0)].round(3)
+changes[changes["measure"].isin(["n_lines", "hhi"]) & changes["firm_id"].isin(["A", "B", "E", "F", "H"]) & (changes["change"] != 0)].round(3)
 
 # %% [markdown]
 # ## Margins: where does growth come from?
@@ -266,10 +276,19 @@ margins.tidy()[["margin", "label", "amount", "contribution", "n"]].round(3)
 margins.identity.loc[margins.identity["firm_id"].isin(["A", "C"]), ["firm_id", "year", "value", "destinations", "products", "density", "average"]]
 
 # %% [markdown]
+# ## The growth of one firm
+#
+# Firms that enter or leave have no growth in logarithms. Against the mean of both years they do: 2 on entry, -2 on exit. A firm that exports in neither
+# year has none. `margins.onto(panel)` makes it a column, `exports_growth`, for comparisons with entry and exit in them.
+
+# %%
+margins.firm_growth[["firm_id", "year", "kind", "value_before", "value", "exports_growth"]].round(3)
+
+# %% [markdown]
 # ## The partial first year
 #
 # A firm that ships first in November has two months in its first calendar year. Its growth to the next is mostly the calendar's. Where
-# dates are known, years are counted from the first shipment.
+# dates are known, years are counted from the first shipment. A last calendar year that ends before December is not whole, and is missing.
 
 # %%
 dated = pd.DataFrame(

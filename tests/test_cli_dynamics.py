@@ -14,6 +14,8 @@ import pytest
 
 import impact
 from impact.cli import main
+from impact.report import option_words
+from impact.report.study_files import CustomsSection
 
 FILES = ["dynamics.csv", "dynamics.png", "dynamics.svg", "dynamics.xlsx"]
 
@@ -122,6 +124,117 @@ def test_all_faults_in_one_pass_and_nothing_is_written(capsys: pytest.CaptureFix
     ):
         assert said in shown.err
     assert os.listdir() == ["bad.csv"]
+
+
+def test_one_wrong_declaration_is_one_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every date is written otherwise than declared: one line with their number and the first rows, and the other fault is seen."""
+    rows = customs(12)
+    rows.loc[0, "value"] = "many"
+    rows.assign(date=rows["date"].str.replace("-", "")).to_csv("bad.csv", index=False)
+    assert main(["dynamics", "bad.csv", "--date-format", "dd/mm/yyyy"]) == 12
+    said = capsys.readouterr().err.splitlines()
+    wrong = [line for line in said if "not written as dd/mm/yyyy" in line]
+    assert len(wrong) == 1
+    named = min(len(rows), 50)  # of very many the rest is counted, as before
+    assert f"({named} cells, in rows 2, 3, 4, 5, 6, ...)" in wrong[0]
+    assert "give another --date-format" in wrong[0]
+    assert "bad.csv, column 'date'" in wrong[0]
+    assert [line for line in said if "'many'" in line]
+    assert f"{len(rows) + 1} faults found" in said[0]
+    assert len(said) <= 4
+
+
+def test_a_few_equal_faults_are_named_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = customs(12)
+    rows.loc[[0, 3, 5], "value"] = ["many", "more", "most"]
+    rows.to_csv("bad.csv", index=False)
+    assert main(["dynamics", "bad.csv"]) == 12
+    said = capsys.readouterr().err
+    assert all(word in said for word in ("row 2", "'many'", "row 5", "'more'", "row 7", "'most'"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "said"),
+    [
+        ({"date": "03/04/2012"}, [], "give --date-format dd/mm/yyyy or --date-format mm/dd/yyyy: which is it?"),
+        ({"product": "90111"}, [], "give --restore-leading-zeros, or"),
+        ({"product": "0901"}, [], "give --product-digits 4, or"),
+        ({"firm_id": ""}, [], "identifiers.dropped"),
+        ({"value": "-5.00"}, [], 'give --negative net (within firm, product, destination and month) or "drop"'),
+        ({"value": "1.200,50"}, [], 'give --decimal "," and --thousands .'),
+        ({"currency": ""}, [], "give --currency USD for empty cells"),
+        ({}, ["--column", "product=HS"], "correct its name with --column NAME=HEADING"),
+    ],
+)  # fmt: skip
+def test_remedies_name_options(
+    change: dict[str, str], words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    customs(8).assign(**change).to_csv("customs.csv", index=False)
+    code = main(["dynamics", "customs.csv", *words])
+    shown = capsys.readouterr().err
+    assert said in shown and code == 12
+    for key in (
+        "date_format",
+        "product_digits",
+        "drop_unreadable",
+        "[customs.columns]",
+        "declare ",
+    ):
+        left = shown.replace("declared in a study.toml", "").replace("declare why such rows", "")
+        assert key not in left, shown
+
+
+def test_with_a_study_remedies_name_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    customs(8).assign(product="0901").to_csv("customs.csv", index=False)
+    study()
+    assert main(["dynamics", "study.toml"]) == 12
+    assert "declare product_digits = 4" in capsys.readouterr().err
+
+
+def test_every_key_that_a_remedy_may_name_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["dynamics", "--help"])
+    shown = capsys.readouterr().out
+    for key in option_words.CUSTOMS_WORDS + option_words.CUSTOMS_NUMBERS + option_words.CUSTOMS_LISTS + option_words.CUSTOMS_FLAGS:  # fmt: skip
+        assert option_words.option(key) in shown, key
+    fields = set(CustomsSection.model_fields) - {"file", "files", "columns", "minimum_value_eur", "nomenclature"}  # fmt: skip
+    assert fields <= {*option_words.CUSTOMS_WORDS, *option_words.CUSTOMS_NUMBERS, *option_words.CUSTOMS_LISTS, *option_words.CUSTOMS_FLAGS}  # fmt: skip
+
+
+def test_the_minimum_is_said_where_the_conventions_are(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = customs()
+    rows.to_csv("customs.csv", index=False)
+    assert main(["dynamics", "customs.csv", "--minimum", "1500.5"]) == 0
+    out = capsys.readouterr().out
+    assert "Exports of up to 1,500.5 USD a year do not make an exporter (minimum)." in out
+    assert main(["dynamics", "customs.csv"]) == 0
+    assert "do not make an exporter" not in capsys.readouterr().out
+
+
+def test_a_column_of_currencies_that_is_not_read_is_noticed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """--currency says that all is in USD; the file has a column Moneda that may say otherwise."""
+    rows = customs()
+    rows.rename(columns={"currency": "Moneda"}).to_csv("customs.csv", index=False)
+    assert main(["dynamics", "customs.csv", "--currency", "USD"]) == 0
+    out = capsys.readouterr().out
+    assert "note: customs.csv, column 'Moneda': all amounts are taken to be USD, as declared" in out
+    assert "--column currency=Moneda" in out
+    rows.drop(columns="currency").to_parquet("none.parquet")
+    assert main(["dynamics", "none.parquet", "--currency", "USD"]) == 0
+    assert "taken to be USD" not in capsys.readouterr().out
+    rows.rename(columns={"currency": "Currency code"}).to_parquet("customs.parquet")
+    assert main(["dynamics", "customs.parquet", "--currency", "USD"]) == 0
+    assert "column 'Currency code'" in capsys.readouterr().out
+    assert main(["dynamics", "customs.parquet", "--column", "currency=Currency code", "--currency", "USD"]) == 0  # fmt: skip
+    assert "taken to be USD" not in capsys.readouterr().out
+
+
+def test_help_says_where_the_firm_years_go(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    assert "data_processed/NAME inside it" in " ".join(capsys.readouterr().out.split())
 
 
 def test_money_is_not_mixed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,26 @@ import numpy as np
 import pandas as pd
 
 COLUMNS = ("outcome", "label", "unit", "n_obs", "n_at_risk", "n_event", "value", "flags")
+
+
+_LOOKS_AHEAD = re.compile(
+    r"(?:entry_within|sustained_entry_within|entry_after|exporter_after|export_survival|new_lines_(?:alive|grown)"
+    r")_(\d+)(?:_products|_destinations|_pairs)?"
+)
+
+
+def years_ahead(name: str) -> int:
+    """Years that an outcome looks ahead of its row, by its name: names of such outcomes are reserved; 0 for any other.
+
+    So an outcome is known for what it is after a panel was written to a file, or made again from its rows.
+
+    Examples
+    --------
+    >>> years_ahead("entry_within_2"), years_ahead("new_lines_alive_2_products"), years_ahead("entrant")
+    (2, 2, 0)
+    """
+    found = _LOOKS_AHEAD.fullmatch(name)
+    return int(found[1]) if found else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from here, so a new kind of failure is one class with one number and no change i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 
 _CUT = 80  # a hostile cell may hold ten megabytes; a message shows its beginning
@@ -65,6 +65,39 @@ class Fault:
         problem = self.problem if self.problem.endswith("?") else f"{self.problem.rstrip('.')}."
         text = f"{problem} To mend: {remedy}"
         return f"{place}: {text}" if place else text
+
+
+def collapsed(faults: Iterable[Fault], *, above: int = 5) -> list[Fault]:
+    """Make one fault of many equal ones of a column, with their number and the first rows; a few stay as they are.
+
+    One wrong declaration makes every cell of a column a fault, and fifty lines hide what else is wrong.
+
+    Parameters
+    ----------
+    faults : iterable of Fault
+    above : int
+        As many equal faults are named one by one.
+
+    Examples
+    --------
+    >>> many = [Fault("this is no date", "write 2012-05-31", "x.csv", row, "date", "soon") for row in range(2, 40)]
+    >>> for fault in collapsed(many):
+    ...     print(fault)
+    x.csv, column 'date', value 'soon': this is no date (38 cells, in rows 2, 3, 4, 5, 6, ...). To mend: write 2012-05-31.
+    """
+    groups: dict[tuple[str | None, str | None, str, str], list[Fault]] = {}
+    for fault in faults:
+        groups.setdefault((fault.file, fault.column, fault.problem, fault.remedy), []).append(fault)
+    found = []
+    for group in groups.values():
+        rows = [f.row for f in group if f.row is not None]
+        if len(group) <= above or len(rows) < len(group):
+            found += group
+            continue
+        listed = ", ".join(f"{row}" for row in rows[:5])
+        said = f"{group[0].problem.rstrip('.')} ({len(group):,} cells, in rows {listed}, ...)"
+        found.append(replace(group[0], problem=said, row=None, count=len(group)))
+    return found
 
 
 def shown(value: object) -> str:

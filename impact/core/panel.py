@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from impact.core.counts import OutcomeCount, count_table
+from impact.core.counts import OutcomeCount, count_table, years_ahead
 from impact.core.errors import DataError, Fault
 from impact.core.ledger import Ledger
 
 _SHOWN = 50
+_AHEAD = (
+    "impact_looks_ahead"  # in the attributes of a frame: column -> years; pandas carries them along
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,13 +119,30 @@ class Panel:
         again = set(columns)
         kept = tuple(c for c in self.outcomes if c.outcome not in again)
         said = tuple(n for n in notes if n not in self.notes)
+        data = self.data.assign(**{str(c): columns[c] for c in columns})
+        before = {c: h for c, h in data.attrs.get(_AHEAD, {}).items() if c not in again}
+        looking = {**before, **{c.outcome: c.ahead for c in counts if c.ahead}}
+        if looking or _AHEAD in data.attrs:
+            data.attrs = {**data.attrs, _AHEAD: looking}
         return replace(
             self,
-            data=self.data.assign(**{str(c): columns[c] for c in columns}),
+            data=data,
             labels=words,
             outcomes=(*kept, *counts),
             notes=(*self.notes, *said),
         )
+
+    def ahead(self, column: str) -> int:
+        """Years after that of its row which an outcome looks at; 0 where it looks at its own year, or nothing is known.
+
+        Known from its count; where the panel was made again from rows (`impact.panel(panel.data, ...)`), from what `pandas` carried along
+        with them, or from the name (see `years_ahead`).
+        """
+        counted = [c.ahead for c in self.outcomes if c.outcome == column]
+        if counted:
+            return counted[0]
+        carried = self.data.attrs.get(_AHEAD, {})
+        return int(carried.get(column, years_ahead(column)))
 
     def counts(self) -> pd.DataFrame:
         """Counts of each outcome that was added: rows known, at risk, events, value, flags."""

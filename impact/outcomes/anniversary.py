@@ -11,6 +11,7 @@ import pandas as pd
 from impact.core.counts import count_table, level_count
 from impact.core.errors import DataError
 from impact.core.panel import Panel
+from impact.core.whole_numbers import whole_number, years_before
 from impact.engines.relations import Relations
 from impact.outcomes.entry_years import make_entry_years
 from impact.outcomes.linkage_notes import linkage_notes
@@ -118,7 +119,8 @@ def first_years(
         Its `data` have one row per entry: the firm, `year`, `first_month`; `calendar_1, calendar_2, calendar_3` (value in the calendar
         years from entry on), `anniversary_1, anniversary_2, anniversary_3` (in years from the first shipment); `calendar_growth` = ln
         of the second over the first calendar year; `growth`, as corrected; `partial_year_bias`, their difference. Missing where a
-        year was not observed, or not to its end, and where nothing was exported.
+        year was not observed, or not to its end, and where nothing was exported: where the last shipment of dated data is in June, that calendar
+        year is not whole, and neither it nor what needs it is known (a warning says so).
 
     Raises
     ------
@@ -140,26 +142,45 @@ def first_years(
     [10.0, 50.0, 30.0, 35.0]
     """
     given = take_shipments(data, unit=unit, time=time, value=value)
+    look_back = whole_number("look_back", look_back, least=1)
     chosen, warnings = _correction(given, correction)
+    part = _year_that_is_not_whole(given)
     with opened(given, panel, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
         make_entry_years(relations, look_back=look_back, horizons=(), sustained=2)
         _put_months(relations, given)
         found = relations.frame(_query())
     if found.empty:
         raise DataError(
-            f"Nobody is seen to enter after {look_back} years without exports, so there is no first year."
+            f"Nobody is seen to enter who did not export {years_before(look_back)}, so there is no first year."
         )
     table = pd.DataFrame({given.unit: pd.Series(codes.index, index=codes.to_numpy())[found["firm"]].to_numpy(), "year": found["year"],
                           "first_month": found["first_month"].astype("float64")})  # fmt: skip
     for place in range(1, _YEARS + 1):
-        table[f"calendar_{place}"] = given.amount(found[f"calendar_{place}"]).to_numpy()
+        amount = given.amount(found[f"calendar_{place}"])
+        whole = found["year"] + place - 1 != (part[0] if part else None)
+        table[f"calendar_{place}"] = amount.where(whole).to_numpy()
     for place in range(1, _YEARS + 1):
         table[f"anniversary_{place}"] = given.amount(found[f"anniversary_{place}"]).to_numpy()
     table["calendar_growth"] = _log_ratio(table["calendar_2"], table["calendar_1"])
     table["growth"] = _growth(table, chosen)
     table["partial_year_bias"] = table["calendar_growth"] - table["growth"]
     notes = linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum)
+    if part and (table["year"] + _YEARS > part[0]).any():
+        warnings = (
+            *warnings,
+            f"the data end in month {part[1]} of {part[0]}: that calendar year is not whole, so that it is missing, and so is what needs it",
+        )
     return FirstYears(table, chosen, given.unit, (*warnings, *notes))
+
+
+def _year_that_is_not_whole(given: Shipments) -> tuple[int, int] | None:
+    """The last year of dated shipments and its last month, where that is not December; None where months are not known."""
+    if not given.dated:
+        return None
+    last = given.months[["year", "month"]].drop_duplicates().sort_values(["year", "month"]).iloc[-1]
+    year, month = int(last["year"]), int(last["month"])
+    # Later years that have no months are yearly sums, and are taken as whole.
+    return (year, month) if month < 12 and year == given.years[-1] else None
 
 
 def _correction(given: Shipments, asked: str | None) -> tuple[str, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from impact.core.errors import DataError
+from impact.core.whole_numbers import whole_number
 from impact.outcomes.shipments import Shipments, least_units, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
 
@@ -60,10 +61,10 @@ def discoveries(
       product  year  pioneers  value  alive_2  followers
     0       y  2012         1    5.0      NaN        1.0
     """
-    if min(look_back, followers_within) < 1 or not 0 <= threshold < float("inf"):
-        raise DataError(
-            "look_back and followers_within are years, 1 or more; threshold is 0 or more."
-        )
+    look_back = whole_number("look_back", look_back, least=1)
+    followers_within = whole_number("followers_within", followers_within, least=1)
+    if not 0 <= threshold < float("inf"):
+        raise DataError(f"threshold is {threshold!r}; it is an amount, 0 or more.")
     given = take_shipments(data, unit=unit, time=time, product=product, value=value)
     level_names(given, ["product"])
     least = least_units(threshold, given.decimals)

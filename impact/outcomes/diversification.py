@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from impact.core.counts import OutcomeCount, count_table, level_count
@@ -16,19 +17,23 @@ from impact.outcomes.line_measures import (
     CHANGES,
     FATE,
     MEASURES,
+    PLAIN_CHANGES,
     make_line_measures,
     potential_lines,
 )
 from impact.outcomes.line_years import LEVELS, PLURAL, make_line_years
 from impact.outcomes.linkage_notes import linkage_notes
-from impact.outcomes.region_shares import make_region_shares
+from impact.outcomes.region_shares import RegionShares, make_region_shares, named
 from impact.outcomes.shipments import Shipments, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
 
 _THEIL = ("theil_between_old", "theil_between_new")
 _SHARES = ("share_outside_home", "share_eu")
 _UNITS = {"n_lines": "lines", "effective_number": "lines", "effective_entropy": "lines", **dict.fromkeys(FATE, "lines"),
+          **dict.fromkeys(("entropy", "theil", "theil_between", "theil_within", *_THEIL), "nats"),
           **dict.fromkeys(("top1_share", "top3_share", *_SHARES), "share")}  # fmt: skip
+_LATER = {"new_lines_alive_2": "are exported two years later", "new_lines_grown_2": "are, with no less value than on entry"}  # fmt: skip
+"""Of new lines whose second year after is observed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,15 +45,19 @@ class Diversification:
     data : DataFrame
         One row per firm, year and kind of line (`over`), in that order; see `impact.diversification`.
     changes : DataFrame
-        One row per firm, year, `over` and `measure` with exports in the year and the year before: `change` since the year before, and its
-        parts `continuing` (lines of both years), `new` (of this year only), `dropped` (of the year before only), which
-        sum to it.
+        One row per firm, year, `over` and `measure`: `change` since the year before, and its parts `continuing` (lines of both years), `new`
+        (of this year only), `dropped` (of the year before only), which sum to it. `n_lines` has a row wherever both years are known: an
+        entrant goes from 0 to n, a firm that exports in neither stays at 0. The others have one where the firm exports in both years, since
+        there are no shares otherwise: `hhi`, `entropy` and `theil` with their parts; `hhi_normalised`, `effective_number`, `top1_share`,
+        `top3_share`, `gini` and the shares of regions are no sums over lines, so that their parts are missing.
     unit : str
     potential : dict of str to int
         Number of lines that could be exported, by `over`: the n of the Theil index and of the potential normalised HHI.
     look_back : int
     notes : tuple of str
         What a reader must know, such as firms that were not linked.
+    no_country : tuple of str
+        Destinations that are no country of ISO 3166, among codes that are.
     """
 
     data: pd.DataFrame
@@ -57,25 +66,47 @@ class Diversification:
     potential: Mapping[str, int]
     look_back: int
     notes: tuple[str, ...] = ()
+    no_country: tuple[str, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
         """A copy of the measures."""
         return self.data.copy()
 
     def counts(self) -> pd.DataFrame:
-        """Rows behind each measure, by kind of line."""
-        counts: list[OutcomeCount] = []
-        for over, rows in self.data.groupby("over", sort=False):
-            n = self.potential[str(over)]
-            for name in [c for c in (*MEASURES, *_THEIL, *FATE, *_SHARES) if c in rows]:
-                flags = [f"n = {n:,} lines that occur in the data"] if name in _OF_POTENTIAL else []
-                if name not in ("n_lines", *FATE):
-                    flags.append(
-                        "firm-years with exports only; entry with one line raises concentration"
-                    )
-                label = f"{name.replace('_', ' ')}, {PLURAL[str(over)]}"
-                counts.append(level_count(f"{name}_{PLURAL[str(over)]}", label, _UNITS.get(name, "index"), rows[name], flags))  # fmt: skip
+        """Rows behind each measure, by kind of line.
+
+        Of `new_lines_alive_2` and `new_lines_grown_2`, new lines whose second year after is observed are at risk; those that are alive
+        (grown) have the event.
+        """
+        counts = [
+            self._count(name, str(over), f"{name}_{PLURAL[str(over)]}", rows)
+            for over, rows in self.data.groupby("over", sort=False)
+            for name in _COLUMNS
+            if name in rows
+        ]
         return count_table(counts)
+
+    def _count(self, name: str, over: str, outcome: str, rows: pd.DataFrame) -> OutcomeCount:
+        """What stands behind a measure in some firm-years."""
+        label = f"{name.replace('_', ' ')}, {PLURAL[over]}"
+        values = rows[name]
+        if name in _LATER:
+            known = values.notna()
+            n, events = int(rows.loc[known, "new_lines"].sum()), int(values[known].sum())
+            said = [f"of new lines whose second year after is observed, those that {_LATER[name]}"]
+            said += [] if n else ["nobody is at risk"]
+            return OutcomeCount(outcome, label, _UNITS[name], int(known.sum()), n, events, events / n if n else float("nan"),
+                                tuple(said), ahead=2)  # fmt: skip
+        flags = [f"n = {self.potential[over]:,} potential lines"] if name in _OF_POTENTIAL else []
+        if name not in ("n_lines", *FATE):
+            flags.append("firm-years with exports only; entry with one line raises concentration")
+        if name in _SHARES:
+            flags = ["firm-years with exports only"]
+            if self.no_country:
+                flags.append(
+                    f"missing where exports go to what is no country of ISO 3166: {named(self.no_country)}"
+                )
+        return level_count(outcome, label, _UNITS.get(name, "index"), values, flags)
 
     def onto(self, panel: Panel) -> Panel:
         """Return a panel with the measures as columns, such as `hhi_products` and `n_destinations`.
@@ -83,36 +114,18 @@ class Diversification:
         Firm-years that the shipments do not hold are missing.
         """
         index = pd.MultiIndex.from_arrays([panel.data[panel.unit], panel.data[panel.time]])
-        columns = {}
+        columns: dict[str, pd.Series] = {}
+        counts = []
         for over, rows in self.data.groupby("over", sort=False):
-            keyed = rows.set_index([self.unit, "year"])
-            for name in [
-                c
-                for c in (*MEASURES, *_THEIL, *FATE, *_SHARES)
-                if c in rows and rows[c].notna().any()
-            ]:
-                short = {"n_lines": "n"}.get(name, name)
-                columns[f"{short}_{PLURAL[str(over)]}"] = keyed[name].reindex(index).to_numpy()
+            names = [c for c in _COLUMNS if c in rows]
+            found = rows.set_index([self.unit, "year"])[names].reindex(index)
+            found.index = panel.data.index
+            for name in [c for c in names if rows[c].notna().any()]:
+                column = f"{'n' if name == 'n_lines' else name}_{PLURAL[str(over)]}"
+                columns[column] = found[name]
+                counts.append(self._count(name, str(over), column, found))
         frame = pd.DataFrame(columns, index=panel.data.index)
-        table = self.counts().set_index("outcome")
-        labels = {
-            c: str(
-                table["label"].get(c.replace("n_", "n_lines_", 1) if c.startswith("n_") else c, c)
-            )
-            for c in frame
-        }
-        ahead = {c: 2 for c in frame if "_alive_2" in c or "_grown_2" in c}
-        counts = tuple(
-            level_count(
-                c,
-                labels[c],
-                "lines" if c.startswith("n") else "index",
-                frame[c],
-                ahead=ahead.get(c, 0),
-            )
-            for c in frame
-        )
-        return panel.with_outcomes(frame, counts, self.notes)
+        return panel.with_outcomes(frame, tuple(counts), self.notes)
 
     def summary(self) -> str:
         """Say the means over firm-years with exports, by kind of line."""
@@ -136,6 +149,7 @@ class Diversification:
         return self.summary()
 
 
+_COLUMNS = (*MEASURES, *_THEIL, *FATE, *_SHARES)
 _OF_POTENTIAL = {"hhi_normalised_potential", "theil", "theil_between", *_THEIL}
 
 
@@ -169,7 +183,7 @@ def diversification(
     potential : mapping of str to int, optional
         Number of lines that could be exported, by `over`. Default: all that occur in the data.
     home : iterable of str, optional
-        Destinations of the home region, for `share_outside_home`.
+        Destinations of the home region, for `share_outside_home`. Those that are not in the data are named in a note.
     look_back : int
         Years in which a new line was not exported.
     exports, alive, minimum
@@ -185,7 +199,8 @@ def diversification(
         `effective_number` (1/HHI), `entropy`, `effective_entropy`, `theil = theil_between + theil_within`, `theil_between_old` and
         `theil_between_new`, `top1_share`, `top3_share`, `gini` (with the small-sample factor; missing for one line); `new_lines` of
         the look-back, `new_lines_alive_2` and `new_lines_grown_2` of them two years later; and for destinations `share_eu` (where
-        they are country codes) and `share_outside_home`.
+        they are codes of countries) and `share_outside_home`. Of codes that are no country of ISO 3166, such as `EU` or `XX`, nobody knows
+        where they are: both shares are missing where exports go there, and a note names them.
 
     Raises
     ------
@@ -216,6 +231,7 @@ def diversification(
     if potential is not None and not isinstance(potential, Mapping):
         raise DataError("potential is a mapping, such as {'product': 5000}.")
     tables, most = [], {}
+    regions = RegionShares(())
     with opened(given, panel, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
         make_line_history(relations, look_back=look_back)
         for kind in kinds:
@@ -224,11 +240,11 @@ def diversification(
             make_line_measures(relations, kind, potential=most[kind])
             rows = relations.frame(f"SELECT * FROM {kind}_measures ORDER BY firm, year")
             if kind == "destination":
-                rows = _with_regions(relations, given, rows, home)
+                rows, regions = _with_regions(relations, given, rows, home)
             tables.append(rows.assign(over=kind))
     rows = pd.concat(tables, ignore_index=True)
     rows[given.unit] = pd.Series(codes.index, index=codes.to_numpy())[rows["firm"]].to_numpy()
-    names = [c for c in (*MEASURES, *_THEIL, *FATE, *_SHARES) if c in rows]
+    names = [c for c in _COLUMNS if c in rows]
     rows[names] = rows[names].astype("float64")
     place = rows["over"].map({k: i for i, k in enumerate(kinds)})
     rows = (
@@ -242,7 +258,11 @@ def diversification(
         given.unit,
         most,
         look_back,
-        linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum),
+        (
+            *linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum),
+            *regions.notes(),
+        ),
+        regions.unknown,
     )
 
 
@@ -275,25 +295,30 @@ def _potential(relations: Relations, kind: str, potential: Mapping[str, int] | N
 
 def _with_regions(
     relations: Relations, given: Shipments, rows: pd.DataFrame, home: Iterable[str] | None
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, RegionShares]:
     """Shares of exports that leave the home region, and that go to the European Union of the year."""
     codes = [str(d) for d in given.destinations]
-    wanted = make_region_shares(relations, codes, rows["year"], home)
+    regions = make_region_shares(relations, codes, rows["year"], home)
+    wanted = list(regions.shares)
     found = relations.frame("SELECT * FROM region_shares")
     rows = rows.merge(found[["firm", "year", *wanted]], on=["firm", "year"], how="left")
     rows[wanted] = rows[wanted].where(rows["exporter"] == 1)
-    return rows
+    return rows, regions
 
 
 def _changes(rows: pd.DataFrame, unit: str) -> pd.DataFrame:
-    """The changes since the year before, one row per measure."""
-    both = rows[rows["change_n_lines"].notna()]
-    parts = [
-        pd.DataFrame({
-            unit: both[unit], "year": both["year"], "over": both["over"], "measure": name, "place": both.index,
-            **{part: both[f"{part}_{name}"].astype("float64") for part in ("change", "continuing", "new", "dropped")},
-        })
-        for name in CHANGES
-    ]  # fmt: skip
-    table = pd.concat(parts).sort_values("place", kind="stable")
-    return table.drop(columns="place").reset_index(drop=True)
+    """The changes since the year before, one row per measure; `rows` have a row for each year of a firm, in order."""
+    keys = [unit, "year", "over"]
+    parts = ["change", "continuing", "new", "dropped"]
+    tables = []
+    for name in CHANGES:
+        known = rows.loc[rows[f"change_{name}"].notna(), [*keys, *(f"{part}_{name}" for part in parts)]]  # fmt: skip
+        made = known.set_axis([*keys, *parts], axis=1)
+        tables.append(made.astype(dict.fromkeys(parts, "float64")).assign(measure=name))
+    by_line = rows.groupby(["over", "firm"], sort=False)
+    for name in [c for c in (*PLAIN_CHANGES, *_SHARES) if c in rows]:
+        change = by_line[name].diff()
+        known = rows.loc[change.notna(), keys]
+        tables.append(known.assign(measure=name, change=change, continuing=np.nan, new=np.nan, dropped=np.nan))  # fmt: skip
+    table = pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)
+    return table[[*keys, "measure", *parts]]

@@ -57,6 +57,8 @@ class DynamicsResult:
         The conventions.
     notes : tuple of str
         Warnings, and what a reader must know.
+    minimum : float
+        Exports up to it do not make an exporter.
     """
 
     table: pd.DataFrame
@@ -65,6 +67,7 @@ class DynamicsResult:
     exit_dating: str
     growth: str
     notes: tuple[str, ...]
+    minimum: float = 0.0
 
     def tidy(self) -> pd.DataFrame:
         """One row per group, year and indicator.
@@ -101,6 +104,10 @@ class DynamicsResult:
         told = _by_group(rates, self.by, self.unit) if self.by else _by_year(rates, self.unit)
         said = [f"Exit dating '{self.exit_dating}': {EXIT_DATING[self.exit_dating]}. {_upper(GROWTH[self.growth])} "
                 f"('{self.growth}'). – is not known, and not 0."]  # fmt: skip
+        if self.minimum:
+            said += [
+                f"Exports of up to {self.minimum:,.10g} {self.unit} a year do not make an exporter (minimum)."
+            ]
         said += [f"Warning: {note}" for note in self.notes]
         return "\n".join([*told, "", *said])
 
@@ -304,7 +311,7 @@ def dynamics_of(
     found = coverage_of(relations) if breaks is None else breaks
     table = flagged(table, found)
     notes = [*notes, *warnings_of(table, groups.name, found)]
-    return DynamicsResult(table, groups.name, unit, exit_dating, growth, tuple(notes))
+    return DynamicsResult(table, groups.name, unit, exit_dating, growth, tuple(notes), minimum)
 
 
 def _by_year(rates: pd.DataFrame, unit: str) -> list[str]:

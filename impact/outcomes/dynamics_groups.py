@@ -11,6 +11,7 @@ import pandas as pd
 
 from impact.core.errors import DataError
 from impact.core.panel import Panel
+from impact.core.whole_numbers import whole_number
 from impact.engines.relations import Relations
 from impact.outcomes.shipments import Shipments, level_names
 
@@ -112,14 +113,18 @@ def grouping(
     DataError
         If it is no column, or leads to no group.
     """
-    if digits is not None and (by != "product" or int(digits) != digits or digits < 1):
-        raise DataError("digits is a whole number, 1 or more, and goes with by='product'.")
+    if digits is not None:
+        digits = whole_number("digits", digits, least=1, of="digits")
+        if not isinstance(by, str) or by != "product":
+            raise DataError("digits goes with by='product'.")
     if by is None:
         return ALL
     if not isinstance(by, str):
         return _of_mapping(by)
     if by in ("destination", "product"):
         level_names(source, [by])
+        if digits is not None:
+            _refuse_numbers(source, digits)
         return Grouping(by, by, digits)
     for frame, unit, time in (
         *([] if panel is None else [(panel.data, panel.unit, panel.time)]),
@@ -130,6 +135,19 @@ def grouping(
     raise DataError(
         f'There are no groups \'{by}\': give "destination", "product", a column of the panel or of the shipments, or a '
         "mapping from firm to group."
+    )
+
+
+def _refuse_numbers(source: Shipments, digits: int) -> None:
+    """Products that are numbers have lost the zero in front: of 90111, which is 090111, the first two digits name another chapter."""
+    numbers = [p for p in source.products if not isinstance(p, str)]
+    if not numbers:
+        return
+    column = source.product
+    raise DataError(
+        f"'{column}' holds numbers, such as {numbers[0]}, and a number has no zeros in front: the first {digits} digits of coffee, 090111, would "
+        f"be those of another chapter, 90. Read the column as text (pd.read_csv(..., dtype={{'{column}': str}})), or give the zeros back where all "
+        f"codes have the same length: frame['{column}'].astype(str).str.zfill(6)."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,10 @@ from impact.core.counts import OutcomeCount, event_count, level_count
 from impact.core.errors import DataError
 from impact.core.panel import Panel, require_panel
 from impact.core.panel import panel as make_a_panel
+from impact.core.whole_numbers import whole_number, years, years_before
 from impact.engines.relations import Relations, open_relations
 from impact.outcomes.entry_years import (
+    ALL_EXPORT,
     make_entry_years,
     make_line_entry,
     make_line_history,
@@ -28,10 +30,12 @@ from impact.outcomes.shipments import shipments as take_shipments
 _WORDS = {
     "exporter": "exports in the year",
     "entrant": "exports, and did not in the year before",
-    "new_entrant": "exports, and did not in the {look_back} years before",
+    "new_entrant": "exports, and did not {past}",
     "first_time_exporter": "exports for the first time in the data",
     "re_entrant": "exports again after a year or more without",
 }
+_RISKS = {"entrant": "entry_at_risk", "new_entrant": "new_entry_at_risk", "first_time_exporter": "first_entry_at_risk",
+          "re_entrant": "re_entry_at_risk"}  # fmt: skip
 
 
 def entry(
@@ -45,6 +49,11 @@ def entry(
     look_back: int = 3,
     horizons: Sequence[int] | int = (1, 2, 3, 5),
     sustained: int = 2,
+    unit: str = "firm_id",
+    time: str | None = None,
+    product: str | None = None,
+    destination: str | None = None,
+    value: str | None = None,
 ) -> Panel:
     """Add entry to a panel: into exporting, or into products, destinations or pairs.
 
@@ -57,8 +66,8 @@ def entry(
     level : {"firm", "product", "destination", "pair"}
         What is entered.
     exports : str, optional
-        Column of the panel with exports, or 0/1 for exporters. Default: `exporter`, else the one that begins with `exports`, else
-        what a column `state` says.
+        Column of the panel with exports, or 0/1 for exporters. Default: `exporter`, else `exports` or `exports_` with a currency
+        (and a base year), such as `exports_eur_2015`; else what a column `state` says.
     alive : str, optional
         Column that is true where the firm was active. Default: what a column `state` says.
     minimum : float
@@ -69,6 +78,8 @@ def entry(
         Years h after a base year, for `entry_within_h` and `entry_after_h`; `level="firm"` only.
     sustained : int
         Years in a row that make entry a sustained one.
+    unit, time, product, destination, value
+        Columns of a DataFrame of shipments: see `impact.shipments`. Those of the panel have their roles.
 
     Returns
     -------
@@ -77,7 +88,9 @@ def entry(
 
         - `exporter` (unless it is there), `entrant`, `new_entrant`, `first_time_exporter`, `re_entrant`;
         - `entry_at_risk`, `new_entry_at_risk`: whether the firm could have entered: no exports in the year before (in each
-          of the `look_back` years), and not known to be inactive in the year before;
+          of the `look_back` years), and not known to be inactive in the year before; `first_entry_at_risk` and `re_entry_at_risk`: of
+          these, firms that never exported before and firms that did, missing unless all years before are known. They are the rows at
+          risk that `counts()` has for `entrant`, `new_entrant`, `first_time_exporter` and `re_entrant`;
         - `entry_within_h`, `sustained_entry_within_h`: taking the row's year t as the base (the year of joining, say),
           whether the firm exports in any of t to t + h, and in `sustained` years in a row of them; missing for firms not at risk;
         - `entry_after_h`, for h above 0: whether such a firm exports in t + h, so that entrants who stopped again do not count.
@@ -88,16 +101,22 @@ def entry(
     Raises
     ------
     DataError
-        If the data hold exporters only, or all participants with a known past exported before they joined, and entry into exporting is
-        asked for; if a level has no column.
+        If the data hold exporters only, or every participant whose year before joining is known exported in it (or was not active),
+        and entry into exporting is asked for; if a level has no column, or a number of years is out of range.
 
     Notes
     -----
     With E the exporter of a year, entrant = E(t) (1 - E(t-1)), as in the Exporter Dynamics Database; new entrant = E(t) times the
     product of 1 - E(t-l) over l = 1 ... look_back; first-time exporter, over all years before; re-entrant = entrant
-    that exported earlier, so that entrant = first-time exporter + re-entrant; both are known where all years before are. The value of a firm that exported in the
-    look-back is 0; it is not at risk. Whatever would need a year that was not observed is missing.
+    that exported earlier, so that entrant = first-time exporter + re-entrant; both are known where all years before are. The values are
+    products, so that of a firm that exported in the look-back is 0, and so is the first-time exporter of a former one: it is not at risk.
+    Whatever would need a year that was not observed is missing.
     The first years of the data have no past, so nothing is known there.
+
+    Outcomes that look ahead of their row have no difference in differences, and `impact.att` refuses it; their names are reserved, so that
+    this holds for a panel that was made again from its rows.
+
+    Where every firm exports in some year, the panel may hold exporters only, filled up with zeros: a note and the flags of all counts say so.
 
     Examples
     --------
@@ -112,11 +131,19 @@ def entry(
     """
     if level not in ("firm", *LEVELS):
         raise DataError(f"There is no level '{level}'; choose from firm, {', '.join(LEVELS)}.")
-    horizons = _as_horizons(horizons)
-    _check_years(look_back, horizons, sustained)
-    given = None if shipments is None else take_shipments(shipments)
+    horizons = _as_horizons(horizons, 0)
+    look_back = whole_number("look_back", look_back, least=1)
+    sustained = whole_number("sustained", sustained, least=2)
+    roles = {
+        "unit": unit,
+        "time": time,
+        "product": product,
+        "destination": destination,
+        "value": value,
+    }
+    given = None if shipments is None else take_shipments(shipments, **roles)  # type: ignore[arg-type]
     if not isinstance(data, Panel):
-        made, given = _exporters_only(data, given, level, minimum)
+        made, given = _exporters_only(data, given, level, minimum, roles)
     else:
         made = data
     if level != "firm":
@@ -173,9 +200,9 @@ def export_survival(
     [nan, 1.0, nan, nan, 0.0, nan]
     """
     data = require_panel(data, "export_survival")
-    horizons = _as_horizons(horizons)
-    if not horizons or any(int(h) != h or h < 1 for h in horizons):
-        raise DataError("horizons are whole numbers of years, 1 or more.")
+    horizons = _as_horizons(horizons, 1)
+    if not horizons:
+        raise DataError("horizons are whole numbers of years, 1 or more; none was given.")
     rows = _entry_rows(data, None, exports, alive, minimum, 1, tuple(horizons), 2)
     names = [n for h in horizons for n in (f"exporter_after_{h}", f"export_survival_{h}")]
     columns = _aligned(data, rows, names)
@@ -197,43 +224,24 @@ def _survival_label(name: str) -> str:
     word, h = name.rsplit("_", 1)
     of = "of exporters of the year before the base year"
     if word == "exporter_after":
-        return f"exports {h} years after the base year, {of}"
-    return f"exports in each of the {h} years after the base year, {of}"
+        return f"exports {years(int(h))} after the base year, {of}"
+    each = "the year" if h == "1" else f"each of the {h} years"
+    return f"exports in {each} after the base year, {of}"
 
 
-def _as_horizons(horizons: Sequence[int] | int) -> list[int]:
+def _as_horizons(horizons: Sequence[int] | int, least: int) -> list[int]:
     """One horizon or several, of Python or numpy."""
-    if isinstance(horizons, (int, Integral)):
-        return [int(horizons)]
-    given = list(horizons)
-    if any(h != int(h) for h in given):
-        raise DataError("horizons are whole numbers of years.")
-    return [int(h) for h in given]
-
-
-def _check_years(look_back: int, horizons: Sequence[int], sustained: int) -> None:
-    whole = [look_back, sustained, *horizons]
-    if (
-        any(int(n) != n for n in whole)
-        or look_back < 1
-        or sustained < 2
-        or any(h < 0 for h in horizons)
-    ):
-        raise DataError(
-            "look_back is a number of years, 1 or more; sustained is 2 or more; horizons are 0 or more."
-        )
+    given = [horizons] if isinstance(horizons, (int, Real, str)) else list(horizons)
+    return [whole_number("a horizon", h, least=least) for h in given]
 
 
 def _exporters_only(
-    data: Shipments | pd.DataFrame, given: Shipments | None, level: str, minimum: float
-) -> tuple[Panel, Shipments]:
+    data: Shipments | pd.DataFrame, given: Shipments | None, level: str, minimum: float, roles: dict[str, str | None]
+) -> tuple[Panel, Shipments]:  # fmt: skip
     """Shipments in the place of the panel: entry of firms is refused, entry into lines is not."""
-    columns = [] if isinstance(data, Shipments) else list(data.columns)
-    if (
-        isinstance(data, pd.DataFrame)
-        and not {"product", "destination"} & set(columns)
-        and level == "firm"
-    ):
+    columns = list(data.columns) if isinstance(data, pd.DataFrame) else []
+    lines = {roles["product"] or "product", roles["destination"] or "destination"}
+    if isinstance(data, pd.DataFrame) and not lines & set(columns) and level == "firm":
         raise DataError(
             "Give the firm-years their roles first: impact.panel(frame, unit=..., time=..., cohort=...)."
         )
@@ -243,7 +251,7 @@ def _exporters_only(
             "not, and a rate of entry would have no denominator. Give a panel of firms from a register, exporters and others; "
             "or ask impact.dynamics for the share of entrants among exporters, which needs exporters only."
         )
-    source = given or take_shipments(data)
+    source = given or take_shipments(data, **roles)  # type: ignore[arg-type]
     with opened(source, minimum=minimum) as (relations, _):
         rows = relations.frame(
             "SELECT s.firm, s.year, s.exporter, coalesce(e.cents, 0) AS cents FROM firm_states s "
@@ -302,22 +310,23 @@ def _firm_entry(
             "here, it cannot be measured. Add firms that do not export, from a register."
         )
     names = [n for n in _WORDS if n != "exporter" or n not in data.data]
-    names += ["entry_at_risk", "new_entry_at_risk"]
+    names += _RISKS.values()
     windows = ("entry_within_", "sustained_entry_within_", "entry_after_")
     ahead = [c for c in rows if str(c).startswith(windows)]
     extra = ["entrant", "years_known", "exports_before_look_back", "exporter"]
     columns = _aligned(data, rows, [*dict.fromkeys([*names, *ahead, *extra])])
     base = None if data.cohort is None else data.data[data.time] == data.data[data.cohort]
     if base is not None:
-        _refuse_participants_who_export(data, columns, base, look_back)
-    counts = _firm_counts(columns, names, ahead, look_back, base, sustained)
+        _refuse_participants_who_export(columns, base)
+    always = columns["exporter"].groupby(data.data[data.unit]).max().dropna()
+    selected = [ALL_EXPORT] if (always == 1).all() else []
+    counts = _firm_counts(columns, names, ahead, look_back, base, sustained, selected)
     notes = (
         []
         if given is None
         else [*linkage_notes(given, data, exports=exports, alive=alive, minimum=minimum)]
     )
-    always = columns["exporter"].groupby(data.data[data.unit]).max()
-    if (always == 1).all():
+    if selected:
         notes.append(
             "Every firm of the panel exports at some time: if firms are in the data because they export, the rates of entry are of "
             "those who entered in the end."
@@ -325,49 +334,45 @@ def _firm_entry(
     return data.with_outcomes(columns[[*names, *ahead]], counts, tuple(notes))
 
 
-def _refuse_participants_who_export(
-    data: Panel, columns: pd.DataFrame, base: pd.Series, look_back: int
-) -> None:
-    """A programme that took in exporters only has no effect on entry to estimate."""
-    known = columns.loc[base, "new_entry_at_risk"].dropna()
-    exported = columns.loc[base, "entry_at_risk"].dropna()
-    if len(known) and known.sum() == 0 and not exported.any():
+def _refuse_participants_who_export(columns: pd.DataFrame, base: pd.Series) -> None:
+    """A programme that took in exporters only has no effect on entry to estimate.
+
+    Exports in the year before joining settle it, however much of the look-back before was observed.
+    """
+    known = columns.loc[base, "entry_at_risk"].dropna()
+    if len(known) and not known.any():
         raise DataError(
-            f"No participant could have entered: each of the {len(known):,} whose past is known exported in the {look_back} years before "
-            "joining, or was not active in the year before. A programme that takes in exporters only has no effect on entry to "
-            "estimate; it is not 0. Ask for entry into products or destinations (level=...), or for survival."
+            f"No participant could have entered: each of the {len(known):,} whose year before joining is known exported in it, or was "
+            "not active. A programme that takes in exporters only has no effect on entry to estimate; it is not 0. Ask for entry into "
+            "products or destinations (level=...), or for survival."
         )
 
 
 def _firm_counts(
-    columns: pd.DataFrame, names: Sequence[str], ahead: Sequence[str], look_back: int, base: pd.Series | None, sustained: int
+    columns: pd.DataFrame, names: Sequence[str], ahead: Sequence[str], look_back: int, base: pd.Series | None, sustained: int,
+    selected: Sequence[str],
 ) -> tuple[OutcomeCount, ...]:  # fmt: skip
-    risk = {"entrant": "entry_at_risk", "new_entrant": "new_entry_at_risk",
-            "first_time_exporter": "entry_at_risk", "re_entrant": "entry_at_risk"}  # fmt: skip
+    past = years_before(look_back)
     counts = []
-    for name in names:
-        if name in ("entry_at_risk", "new_entry_at_risk"):
-            continue
-        at_risk = columns[risk[name]] == 1 if name in risk else columns[name].notna()
-        flags = _entry_flags(columns, name, at_risk, look_back)
+    for name in [n for n in names if n in _WORDS]:
+        at_risk = columns[_RISKS[name]] == 1 if name in _RISKS else columns[name].notna()
+        flags = [*_entry_flags(columns, name, at_risk, look_back), *selected]
         counts.append(
-            event_count(
-                name, _WORDS[name].format(look_back=look_back), columns[name], at_risk, flags
-            )
+            event_count(name, _WORDS[name].format(past=past), columns[name], at_risk, flags)
         )
     for name in ahead:
         h = name.rsplit("_", 1)[1]
         kind = (
             f"exports in {sustained} years in a row" if name.startswith("sustained") else "exports"
         )
-        when = f"{h} years after" if name.startswith("entry_after") else f"within {h} years of"
-        label = (
-            f"{kind} {when} the base year, of firms without exports in the {look_back} years before"
-        )
+        span = years(int(h))
+        when = f"{span} after" if name.startswith("entry_after") else f"within {span} of"
+        label = f"{kind} {when} the base year, of firms without exports {past}"
         at_risk = columns[name].notna()
         if base is not None:
             at_risk &= base
         said = [] if base is None else ["counted for participants, from the year of joining"]
+        said += selected
         values = columns[name] if base is None else columns[name].where(base)
         counts.append(event_count(name, label, values, at_risk, said, ahead=int(h)))
     return tuple(counts)
@@ -424,7 +429,7 @@ def _line_counts(
     columns: pd.DataFrame, names: dict[str, str], level: str, look_back: int, potential: int, served: pd.Series, living: pd.Series
 ) -> tuple[OutcomeCount, ...]:  # fmt: skip
     lines = PLURAL[level]
-    past = f"not exported in the {look_back} years before"
+    past = f"not exported {years_before(look_back)}"
     new = columns[names["new"]]
     cells = int(potential * living.sum() - served[living].sum())
     events = int(new[living].sum())

@@ -12,6 +12,9 @@ from impact.core.errors import ImpactError
 from impact.engines.relations import Relations
 from impact.outcomes.firm_states import STATES
 
+ALL_EXPORT = "every firm exports in some year: of firms that export in the end"
+"""Flag of a rate of entry in data that may hold exporters only, filled up with zeros: firms that never enter are not in it."""
+
 
 def make_entry_years(
     relations: Relations, *, look_back: int, horizons: Sequence[int], sustained: int
@@ -21,7 +24,8 @@ def make_entry_years(
     - `exporter`; `entrant`, `new_entrant`, `first_time_exporter`, `re_entrant`: 1, 0 or missing (OUTCOMES section 2);
     - `look_back_observed`: whether exports of each of the `look_back` years before are known;
     - `entry_at_risk`, `new_entry_at_risk`: no exports in the year before, or in each of the `look_back` years before, by a firm
-      that was not known to be inactive in the year before;
+      that was not known to be inactive in the year before; `first_entry_at_risk`, `re_entry_at_risk`: of the firms at risk of
+      entry whose whole past in the data is known, those that never exported and those that did, missing where it is not known;
     - for each horizon h: `entry_within_h` (exports in any of the years t to t + h) and `sustained_entry_within_h` (in
       `sustained` years in a row within them), known only for those at risk of new entry in t; so is `entry_after_h`, h above 0
       (exports in t + h, whatever it did before);
@@ -51,7 +55,8 @@ def make_entry_years(
 def entry_columns(horizons: Sequence[int], sustained: int) -> list[str]:
     """Names of the outcomes in `entry_years`, in order."""
     names = ["exporter", "entrant", "new_entrant", "first_time_exporter", "re_entrant"]
-    names += ["entry_at_risk", "new_entry_at_risk", "look_back_observed"]
+    names += ["entry_at_risk", "new_entry_at_risk", "first_entry_at_risk", "re_entry_at_risk"]
+    names += ["look_back_observed"]
     for h in horizons:
         names.append(f"entry_within_{h}")
         if h >= sustained - 1:
@@ -114,6 +119,7 @@ def _query(look_back: int, horizons: tuple[int, ...], sustained: int) -> str:
     clean = f"near_known = {look_back} AND near_exports = 0"
     # The look-back is known, nothing was exported in it, and the firm was not known to be inactive the year before.
     risk = f"({clean} AND coalesce(alive_before, TRUE))"
+    could = "(before = 0 AND coalesce(alive_before, TRUE))"
     entrant = (
         "CASE WHEN exporter IS NULL OR before IS NULL THEN NULL "
         "WHEN exporter = 1 AND before = 0 THEN 1 ELSE 0 END"
@@ -127,7 +133,9 @@ def _query(look_back: int, horizons: tuple[int, ...], sustained: int) -> str:
         "ELSE 0 END AS first_time_exporter",
         f"CASE WHEN ({entrant}) IS NULL OR far_known < passed THEN NULL WHEN ({entrant}) = 1 AND far_exports > 0 THEN 1 "
         "ELSE 0 END AS re_entrant",
-        "CASE WHEN before IS NULL THEN NULL WHEN before = 0 AND coalesce(alive_before, TRUE) THEN 1 ELSE 0 END AS entry_at_risk",
+        f"CASE WHEN before IS NULL THEN NULL WHEN {could} THEN 1 ELSE 0 END AS entry_at_risk",
+        f"CASE WHEN before IS NULL OR far_known < passed THEN NULL WHEN {could} AND far_exports = 0 THEN 1 ELSE 0 END AS first_entry_at_risk",
+        f"CASE WHEN before IS NULL OR far_known < passed THEN NULL WHEN {could} AND far_exports > 0 THEN 1 ELSE 0 END AS re_entry_at_risk",
         f"CASE WHEN near_known < {look_back} THEN NULL WHEN {risk} THEN 1 ELSE 0 END AS new_entry_at_risk",
         f"CASE WHEN near_known = {look_back} THEN 1 ELSE 0 END AS look_back_observed",
         "CASE WHEN far_known = passed THEN passed ELSE NULL END AS years_known",

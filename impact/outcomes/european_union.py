@@ -38,8 +38,3 @@ def in_european_union(code: str, year: int) -> bool:
     """
     joined, left = _SPANS.get(code, (9999, 0))
     return joined <= year < left
-
-
-def is_country_code(code: str) -> bool:
-    """Say whether a code has the form of a country's: two or three capital letters."""
-    return len(code) in (2, 3) and code.isascii() and code.isalpha() and code.isupper()

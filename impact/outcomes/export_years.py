@@ -135,7 +135,8 @@ def sum_cells(relations: Relations, *, keep: bool = True) -> None:
 
     With `keep`, the lines are computed once, for outcomes that read them several times; else they are views.
 
-    A line is there in a year in which its cells sum to more than 0.
+    A cell is firm, year, product and destination, with its corrections in it. Lines and firm-years are the sums of the cells above 0: a line
+    is there in a year in which it has such a cell, and a cell whose corrections outweigh its shipments takes nothing from the others.
     """
     _name_lines(relations, "export_cells", keep=keep)
     relations.make("export_years", _FIRM_YEARS)

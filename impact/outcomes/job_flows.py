@@ -18,6 +18,9 @@ FLOWS = {
 
 COUNTS = ("n_firms", "n_entering", "n_born", "n_dying", "n_closed", "n_no_jobs", "n_unobserved")
 
+COLUMNS = ("jobs_before", "jobs", *FLOWS, *(f"{flow}_rate" for flow in FLOWS), *COUNTS, "jobs_into_sight", "jobs_out_of_sight")  # fmt: skip
+"""Columns of a table of flows, beside the year and the group."""
+
 
 def growth(now: pd.Series, before: pd.Series) -> pd.Series:
     """Midpoint growth `2 (now - before) / (now + before)`: 2 on entry, -2 on death; missing where both are 0 or one is not known.
@@ -31,7 +34,13 @@ def growth(now: pd.Series, before: pd.Series) -> pd.Series:
     return (now - before) / mean.where(mean > 0)
 
 
-def job_flows(jobs: pd.DataFrame, gone: pd.DataFrame, groups: pd.Series | None = None) -> pd.DataFrame:  # fmt: skip
+def job_flows(
+    jobs: pd.DataFrame,
+    gone: pd.DataFrame,
+    groups: pd.Series | None = None,
+    *,
+    name: str = "group",
+) -> pd.DataFrame:
     """Flows of each year, and group.
 
     Parameters
@@ -42,11 +51,13 @@ def job_flows(jobs: pd.DataFrame, gone: pd.DataFrame, groups: pd.Series | None =
         Whether the firm is known to be inactive.
     groups : Series, optional
         Group of each firm; firms without one are left out.
+    name : str
+        Column of the groups.
 
     Returns
     -------
     DataFrame
-        `year` [`group`] `jobs_before jobs`, the flows of `FLOWS` in jobs and, with `_rate`, as shares of the mean of jobs in both years;
+        `year`, the column of the groups where there are any, `jobs_before jobs`, the flows of `FLOWS` in jobs and, with `_rate`, as shares of the mean of jobs in both years;
         `n_firms` with jobs in one of the years at least, of which `n_entering` (`n_born`: were not active before) and `n_dying`
         (`n_closed`: are not active any more); `n_no_jobs` in either; `n_unobserved` in one of the years or both, which are in no flow,
         with their jobs of the one year that is known: `jobs_into_sight`, `jobs_out_of_sight`.
@@ -60,16 +71,15 @@ def job_flows(jobs: pd.DataFrame, gone: pd.DataFrame, groups: pd.Series | None =
         for group, firms in parts:
             row: dict[str, object] = {"year": int(year)}
             if groups is not None:
-                row["group"] = group
+                row[name] = group
             now, before = jobs.loc[firms, year], jobs.loc[firms, year - 1]
             rows.append(
                 row
                 | _one_year(now, before, gone.loc[firms, year], gone.loc[firms, year - 1])
                 | _seen_once(now, before)
             )
-    keys = ["year", *([] if groups is None else ["group"])]
-    empty = [*keys, "jobs_before", "jobs", *FLOWS, *(f"{f}_rate" for f in FLOWS), *COUNTS]
-    return pd.DataFrame(rows, columns=None if rows else empty)
+    keys = ["year", *([] if groups is None else [name])]
+    return pd.DataFrame(rows, columns=None if rows else [*keys, *COLUMNS])
 
 
 def _one_year(

@@ -11,7 +11,8 @@ import pandas as pd
 from impact.core.counts import OutcomeCount, level_count
 from impact.core.errors import DataError
 from impact.core.panel import Panel, require_panel
-from impact.outcomes.job_flows import FLOWS, growth, job_flows
+from impact.outcomes.group_columns import group_column, ungrouped
+from impact.outcomes.job_flows import COLUMNS, FLOWS, growth, job_flows
 from impact.outcomes.job_levels import CONCEPTS, UNITS, JobsAsked, asked_for, job_levels
 from impact.outcomes.transform import lag
 
@@ -69,6 +70,7 @@ class JobsResult:
     kind, concept : str
         What is counted.
     group : str or None
+        Column of the groups in `flows` and `tidy()`: that of the panel, or `group` where its name is taken there.
     indirect : IndirectJobs or None
     notes : tuple of str
         What a reader must know.
@@ -92,14 +94,13 @@ class JobsResult:
         for found in self.flows.to_dict("records"):
             rows += self._year(found)
         keys = ["year", *([] if self.group is None else [self.group])]
-        columns = [*keys, "flow", "label", "amount", "unit", "rate", "status", "n", "n_entering", "n_dying", "n_unobserved", "flags"]  # fmt: skip
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=[*keys, *_TIDY])
 
     def _year(self, found: Mapping[Any, Any]) -> list[dict[str, Any]]:
         same = {k: found[k] for k in ("year", "n_entering", "n_dying", "n_unobserved")}
         same |= {"unit": UNITS[self.kind], "n": found["n_firms"], "flags": _flags(found)}
         if self.group is not None:
-            same[self.group] = found["group"]
+            same[self.group] = found[self.group]
         rows = [
             same | {"flow": flow, "label": label, "amount": found[flow], "rate": found[f"{flow}_rate"], "status": "known"}
             for flow, label in FLOWS.items()
@@ -122,7 +123,7 @@ class JobsResult:
             f"{'Full-time equivalents' if self.kind == 'fte' else 'Heads'}; {CONCEPTS[self.concept]}."
         ]
         for found in self.flows.to_dict("records"):
-            who = "" if self.group is None else f", {found['group']}"
+            who = "" if self.group is None else f", {found[self.group]}"
             if pd.isna(found["net"]):
                 lines.append(f"{found['year']}{who}: no firm was observed in both years.")
                 continue
@@ -142,11 +143,16 @@ class JobsResult:
         """Creation, destruction and the net change by year."""
         from impact.display.jobs_figure import jobs_figure
 
-        rows = self.flows if self.group is None else self.flows.astype({"group": "str"})
+        rows = self.flows
+        if self.group is not None:
+            rows = rows.rename(columns={self.group: "group"}).astype({"group": "str"})
         return jobs_figure(rows, unit=UNITS[self.kind])
 
     def __repr__(self) -> str:
         return self.summary()
+
+
+_TIDY = ("flow", "label", "amount", "unit", "rate", "status", "n", "n_entering", "n_dying", "n_unobserved", "flags")  # fmt: skip
 
 
 def _percent(rate: float) -> str:
@@ -204,7 +210,8 @@ def jobs(
     alive : str, optional
         Column that is true where the firm was active. Default: what a column `state` says.
     group : str, optional
-        Column that is constant within the firm, such as a mark of participants; flows are then given for each group.
+        Column that is constant within the firm, such as a mark of participants; flows are then given for each group, in a column of that
+        name. Firms without a value are in no group, and counted in a note.
     multiplier : float, optional
         Jobs in all per direct job, 1 or more, as somebody declares it; indirect jobs are `direct x (multiplier - 1)`.
     indirect_per_direct : float, optional
@@ -253,9 +260,12 @@ def jobs(
     levels, notes = job_levels(data, asked)
     columns = _columns(data, levels["jobs"])
     made = data.with_outcomes(columns, _counts(columns, asked, levels["gone"]))
-    flows = job_flows(_wide(data, levels["jobs"]), _wide(data, levels["gone"]) == 1, groups)
+    key = None if group is None else group_column(group, {"year", *COLUMNS, *_TIDY})
+    flows = job_flows(
+        _wide(data, levels["jobs"]), _wide(data, levels["gone"]) == 1, groups, name=key or "group"
+    )
     said = [*notes, *_said(data, asked, group, groups)]
-    return JobsResult(made, flows, kind, asked.concept, group, indirect, tuple(said))
+    return JobsResult(made, flows, kind, asked.concept, key, indirect, tuple(said))
 
 
 def _indirect(
@@ -321,10 +331,8 @@ def _said(data: Panel, asked: JobsAsked, group: str | None, groups: pd.Series | 
         said.append(
             "Persons who worked at any time of the year are more than the jobs at any moment, and one who worked in two firms is counted in both."
         )
-    if groups is not None and groups.isna().any():
-        said.append(
-            f"{int(groups.isna().sum()):,} firms without a value of '{group}' are in no group."
-        )
+    if groups is not None:
+        said += ungrouped(groups, str(group))
     if data.weights is not None:
         said.append("Sampling weights are not applied: the flows are those of the firms of the panel.")  # fmt: skip
     return said

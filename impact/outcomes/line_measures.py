@@ -11,6 +11,9 @@ from impact.outcomes.line_years import KEYS, SCALE, make_in_spans, state_spans
 CHANGES = ("n_lines", "hhi", "entropy", "theil")
 """Measures whose change is split into lines that stayed, came and went."""
 
+PLAIN_CHANGES = ("hhi_normalised", "effective_number", "top1_share", "top3_share", "gini")
+"""Measures that are no sum over lines, so that their change has no such parts."""
+
 MEASURES = (
     "n_lines", "hhi", "hhi_normalised", "hhi_normalised_potential", "effective_number", "entropy", "effective_entropy",
     "theil", "theil_between", "theil_within", "top1_share", "top3_share", "gini",
@@ -44,8 +47,9 @@ def make_line_measures(relations: Relations, level: str, *, potential: int) -> N
       and inactive ones, S ln(S n / n_group) for the share S of the group;
     - `top1_share`, `top3_share`; `gini` with the factor n_1/(n_1 - 1), missing for one line.
 
-    For a firm that exported in the year before, too: `change_x`, and its parts `new_x` (lines unused the year before), `dropped_x` (lines of the
-    year before that are gone, with their sign) and `continuing_x`, which sum to it, for x in `n_lines, hhi, entropy, theil`.
+    Since the year before: `change_x`, and its parts `new_x` (lines unused the year before), `dropped_x` (lines of the
+    year before that are gone, with their sign) and `continuing_x`, which sum to it, for x in `n_lines, hhi, entropy, theil`. For
+    `n_lines` wherever both years are known (an entrant goes from 0 to n), for the others where the firm exports in both.
 
     `new_lines` of the look-back with which `line_years` was made, `new_lines_alive_2` of them exported two years later,
     `new_lines_grown_2` with no less value than on entry; missing where the look-back, or the two years, were not observed.
@@ -80,7 +84,12 @@ def _part(relation: str) -> str:
     return f"(SELECT * FROM {relation} WHERE {{firms}})"
 
 
-_LAGGED = ("x", "n", "hhi", "bits", "left_n", "left_x", "left_hhi", "left_bits")
+_COUNTED = "CASE WHEN exporter = 0 THEN 0e0 ELSE n END"
+"""Without exports there are 0 lines, and no shares."""
+
+_LAGGED = {"counted": _COUNTED} | {
+    c: c for c in ("x", "hhi", "bits", "left_n", "left_x", "left_hhi", "left_bits")
+}
 """What is asked of the year before, of the same firm."""
 
 
@@ -107,7 +116,7 @@ def _query(level: str) -> str:
     )
     # Every firm has a row for every year, so that the row before is the year before.
     by_year = "OVER (PARTITION BY firm ORDER BY year)"
-    before = ", ".join(f"lag({name}) {by_year} AS {name}_before" for name in _LAGGED)
+    before = ", ".join(f"lag({sql}) {by_year} AS {name}_before" for name, sql in _LAGGED.items())
     later = f"lead(lines_known, 2) {by_year} AS later_known"
     return f"SELECT *, {before}, {later} FROM ({rows}) made"
 
@@ -116,17 +125,18 @@ def _picked(potential: int) -> list[str]:
     most = f"{potential}e0"
     hhi, ent = "hhi", "bits"
     both = "x IS NOT NULL AND x_before IS NOT NULL"
-    # What lines of a group hold: their number, squared shares, entropy, and their part of the Theil index.
+    counted = f"({_COUNTED}) IS NOT NULL AND counted_before IS NOT NULL"
+    # Where the change is defined, and what lines of a group hold: their number, squared shares, entropy, and their part of the Theil index.
     groups = {
-        "n_lines": ("added_n", "left_n_before", "n", "n_before"),
-        "hhi": ("added_hhi", "left_hhi_before", hhi, "hhi_before"),
-        "entropy": ("added_bits", "left_bits_before", ent, "bits_before"),
-        "theil": (f"added_x / x * ln({most}) - added_bits", f"left_x_before / x_before * ln({most}) - left_bits_before",
+        "n_lines": (counted, "coalesce(added_n, 0e0)", "coalesce(left_n_before, 0e0)", _COUNTED, "counted_before"),
+        "hhi": (both, "added_hhi", "left_hhi_before", hhi, "hhi_before"),
+        "entropy": (both, "added_bits", "left_bits_before", ent, "bits_before"),
+        "theil": (both, f"added_x / x * ln({most}) - added_bits", f"left_x_before / x_before * ln({most}) - left_bits_before",
                   f"ln({most}) - bits", f"ln({most}) - bits_before"),
     }  # fmt: skip
     picked = [
         "firm", "year", "exporter", "cents",
-        "CASE WHEN exporter = 0 THEN 0e0 ELSE n END AS n_lines", f"{hhi} AS hhi",
+        f"{_COUNTED} AS n_lines", f"{hhi} AS hhi",
         f"CASE WHEN n = 1 THEN 1e0 ELSE {_whole(f'({hhi} - 1 / n) / (1 - 1 / n)')} END AS hhi_normalised",
         f"{'CASE WHEN n IS NULL THEN NULL ELSE 1e0 END' if potential == 1 else _whole(f'({hhi} - 1 / {most}) / (1 - 1 / {most})')} AS hhi_normalised_potential",
         "1 / hhi AS effective_number", f"{ent} AS entropy", f"exp({ent}) AS effective_entropy",
@@ -138,13 +148,13 @@ def _picked(potential: int) -> list[str]:
         f"CASE WHEN {both} THEN CASE WHEN added_n > 0 THEN added_x / x * ln(added_x / x * {most} / added_n) ELSE 0e0 END ELSE NULL "
         "END AS theil_between_new",
     ]  # fmt: skip
-    for name, (new, dropped, now, before) in groups.items():
+    for name, (defined, new, dropped, now, before) in groups.items():
         change = f"({now}) - ({before})"
         picked += [
-            f"CASE WHEN {both} THEN {change} ELSE NULL END AS change_{name}",
-            f"CASE WHEN {both} THEN {new} ELSE NULL END AS new_{name}",
-            f"CASE WHEN {both} THEN 0e0 - ({dropped}) ELSE NULL END AS dropped_{name}",
-            f"CASE WHEN {both} THEN {change} - ({new}) + ({dropped}) ELSE NULL END AS continuing_{name}",
+            f"CASE WHEN {defined} THEN {change} ELSE NULL END AS change_{name}",
+            f"CASE WHEN {defined} THEN {new} ELSE NULL END AS new_{name}",
+            f"CASE WHEN {defined} THEN 0e0 - ({dropped}) ELSE NULL END AS dropped_{name}",
+            f"CASE WHEN {defined} THEN {change} - ({new}) + ({dropped}) ELSE NULL END AS continuing_{name}",
         ]
     known = "lines_known = 1 AND past_known = 1"
     followed = f"{known} AND later_known = 1"

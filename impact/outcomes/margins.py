@@ -14,6 +14,8 @@ from impact.core.errors import DataError
 from impact.core.panel import Panel
 from impact.engines.relations import Relations
 from impact.outcomes.firm_states import STATES
+from impact.outcomes.group_columns import group_column, ungrouped
+from impact.outcomes.job_flows import growth as midpoint_growth
 from impact.outcomes.line_years import make_line_years
 from impact.outcomes.linkage_notes import linkage_notes
 from impact.outcomes.shipments import Shipments, level_names, opened
@@ -21,6 +23,9 @@ from impact.outcomes.shipments import shipments as take_shipments
 
 LOGS = ("ln_value", "ln_destinations", "ln_products", "ln_density", "ln_average")
 """The logarithm of a firm-year's exports, and the four that sum to it."""
+
+GROWTH = "exports_growth"
+"""Midpoint growth of a firm's exports (Davis, Haltiwanger and Schuh 1996), between -2 and 2."""
 
 MARGINS = {
     "entrants": "firms that did not export in the year before",
@@ -43,18 +48,24 @@ class Margins:
         One row per firm-year with exports: `value, destinations, products, pairs`, `density = pairs / (destinations x products)`,
         `average = value / pairs`, and the logarithms: `ln_value = ln_destinations + ln_products + ln_density + ln_average`.
     growth : DataFrame
-        One row per year (and group): `value_before, value, change`, and its six parts `entrants`, `exiters`, `added`, `dropped`, `grown`,
+        One row per year (and group, in a column of the group's own name): `value_before, value, change`, and its six parts `entrants`, `exiters`, `added`, `dropped`, `grown`,
         `shrunk`, which sum to it; the same with `_contribution`, over the mean of both years, which sum to `growth`; `n_entrants, n_exiters,
         n_continuing`, and of these `n_added, n_dropped, n_grown, n_shrunk`; `n_unobserved` firms that exported in one of the years and were not observed in the other, which are
         left out, with `value_unobserved`.
+    firm_growth : DataFrame
+        One row per firm and year in which it exported, then or in the year before: `kind` (entrant, exiter, continuing, unobserved in one of
+        the two years), `value_before`, `value`, and `exports_growth = 2 (value - value_before) / (value + value_before)`: 2 on entry, -2 on
+        exit. Weighted by the mean of both values it sums to the growth of a group. All three are missing for those that are unobserved.
     unit : str
     group : str or None
+        Column of the groups in `growth` and `tidy()`: that of the panel, or `group` where its name is taken there.
     notes : tuple of str
         What a reader must know, such as firms that were not linked.
     """
 
     identity: pd.DataFrame
     growth: pd.DataFrame
+    firm_growth: pd.DataFrame
     unit: str
     group: str | None
     notes: tuple[str, ...] = ()
@@ -74,31 +85,40 @@ class Margins:
                     **{k: row[k] for k in keys}, "margin": margin, "label": label, "amount": row[margin],
                     "contribution": row[f"{margin}_contribution"], "n": row[f"n_{margin}"], "flags": flag,
                 })  # fmt: skip
-        columns = [*keys, "margin", "label", "amount", "contribution", "n", "flags"]
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=[*keys, *_TIDY])
 
     def counts(self) -> pd.DataFrame:
-        """Rows behind each logarithm."""
-        return count_table(self._counts(self.identity))
+        """Rows behind each logarithm, and behind the growth of firms."""
+        keys = [self.unit, "year"]
+        growth = self.firm_growth[[*keys, GROWTH]]
+        return count_table(
+            self._counts(self.identity[[*keys, *LOGS]].merge(growth, how="outer", on=keys))
+        )
 
     @staticmethod
     def _counts(rows: pd.DataFrame) -> tuple[OutcomeCount, ...]:
         words = {"ln_value": "log of exports", "ln_destinations": "log of destinations", "ln_products": "log of products",
                  "ln_density": "log of the share of product-destination pairs in use", "ln_average": "log of exports per pair"}  # fmt: skip
-        return tuple(
+        logs = (
             level_count(c, words[c], "log points", rows[c], ("firm-years with exports only",))
             for c in LOGS
         )
+        growth = level_count(GROWTH, "midpoint growth of exports, 2 on entry and -2 on exit", "share of the mean of both years", rows[GROWTH],
+                             ("firm-years without exports in both years have no growth",))  # fmt: skip
+        return (*logs, growth)
 
     def onto(self, panel: Panel) -> Panel:
-        """Return a panel with the five logarithms as columns; missing where nothing is exported.
+        """Return a panel with the five logarithms and `exports_growth` as columns.
 
-        Estimates on the four parts sum to that on `ln_value`.
+        Logarithms are missing where nothing is exported; estimates on the four parts sum to that on `ln_value`. Growth is missing where
+        nothing is exported in both years, or one of the two was not observed.
         """
         index = pd.MultiIndex.from_arrays([panel.data[panel.unit], panel.data[panel.time]])
-        found = self.identity.set_index([self.unit, "year"])[list(LOGS)].reindex(index)
-        columns = pd.DataFrame(found.to_numpy(), columns=list(LOGS), index=panel.data.index)
-        return panel.with_outcomes(columns, self._counts(columns))
+        columns = pd.DataFrame(index=panel.data.index)
+        for table, names in ((self.identity, list(LOGS)), (self.firm_growth, [GROWTH])):
+            found = table.set_index([self.unit, "year"])[names].reindex(index)
+            columns[names] = found.to_numpy()
+        return panel.with_outcomes(columns, self._counts(columns), self.notes)
 
     def summary(self) -> str:
         """Say year by year what growth came from."""
@@ -109,13 +129,14 @@ class Margins:
             lines.append(
                 f"{row['year']}{who}: {_signed(row['growth'])} % of the mean of both years = {parts}."
             )
-        return (
-            "\n".join(lines)
-            or "No two years in a row were observed, so there is no growth to part."
-        )
+        nothing = "No two years in a row were observed, so there is no growth to part."
+        return "\n".join([*(lines or [nothing]), *self.notes])
 
     def __repr__(self) -> str:
         return self.summary()
+
+
+_TIDY = ("margin", "label", "amount", "contribution", "n", "flags")
 
 
 def _signed(share: float) -> str:
@@ -146,7 +167,8 @@ def margins(
     panel : Panel, optional
         Who was observed: its firms are the population. Without it, the exporters in every year of the data.
     group : str, optional
-        Column of the panel, constant within the firm, such as a mark of participants; growth is then parted for each group.
+        Column of the panel, constant within the firm, such as a mark of participants; growth is then parted for each group, in a column
+        of that name. Firms without a value are in no group, and counted in a note.
     exports, alive, minimum
         As in `impact.entry`; of the panel.
     unit, time, product, destination, value
@@ -187,17 +209,21 @@ def margins(
         growth = _growth(
             relations, None if groups is None else groups.reindex(codes.index).to_numpy(), codes
         )
-    identity[given.unit] = pd.Series(codes.index, index=codes.to_numpy())[
-        identity["firm"]
-    ].to_numpy()
+        firms = _firm_growth(relations)
+    names = pd.Series(codes.index, index=codes.to_numpy())
+    identity[given.unit] = names[identity["firm"]].to_numpy()
+    firms.insert(0, given.unit, names[firms.pop("firm")].to_numpy())
     scale = 10.0**given.decimals
+    firms[["value_before", "value"]] /= scale
     identity["value"] /= scale
     identity["average"] /= scale
     identity["ln_value"] -= np.log(scale)
     identity["ln_average"] -= np.log(scale)
     first = [given.unit, "year", "value", "destinations", "products", "pairs", "density", "average"]
-    return Margins(identity[[*first, *LOGS]], _finished(growth, scale, group), given.unit, group,
-                   linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum))  # fmt: skip
+    key = None if group is None else group_column(group, {*_finished(growth, scale, None), *_TIDY})
+    notes = linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum)
+    alone = [] if groups is None else ungrouped(groups, str(group))
+    return Margins(identity[[*first, *LOGS]], _finished(growth, scale, key), firms, given.unit, key, (*notes, *alone))  # fmt: skip
 
 
 def _groups(panel: Panel | None, group: str | None) -> pd.Series | None:
@@ -267,6 +293,17 @@ def make_growth_margins(relations: Relations) -> None:
         "LEFT JOIN pair_years b ON b.firm = s.firm AND b.year = s.year - 1 AND p.exporter = 1 "
         "WHERE s.exporter = 1 OR p.exporter = 1) kinds",
     )
+
+
+def _firm_growth(relations: Relations) -> pd.DataFrame:
+    """`firm, year, kind, value_before, value, exports_growth` of `firm_growth`, in cents."""
+    found = relations.frame(
+        "SELECT firm, year, kind, CAST(value_before AS DOUBLE) AS value_before, CAST(value AS DOUBLE) AS value FROM firm_growth "
+        "ORDER BY firm, year"
+    )
+    values = ["value_before", "value"]
+    found[values] = found[values].mask(found["kind"] == "unobserved")
+    return found.assign(**{GROWTH: midpoint_growth(found["value"], found["value_before"])})
 
 
 def _growth(

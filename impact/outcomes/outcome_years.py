@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from impact.core.counts import OutcomeCount, count_table
+from impact.core.whole_numbers import years, years_before
 from impact.engines.relations import Relations
 from impact.outcomes.entry_years import (
+    ALL_EXPORT,
     make_entry_years,
     make_line_entry,
     make_line_history,
@@ -141,27 +143,30 @@ def outcome_columns(rules: OutcomeRules) -> list[OutcomeColumn]:
 
 
 def _entry(rules: OutcomeRules) -> list[OutcomeColumn]:
-    past = f"in the {rules.look_back} years before"
+    past = years_before(rules.look_back)
     near, new = "entry_at_risk = 1", "new_entry_at_risk = 1"
     rows = [
         ("entrant", "1 where the firm exports and did not in the year before", _OBSERVED, near),
         ("new_entrant", f"1 where it exports and did not {past}", _OBSERVED, new),
-        ("first_time_exporter", "1 where it exports for the first time in the data", _OBSERVED, near),
-        ("re_entrant", "1 where it exports again after a year or more without", _OBSERVED, near),
+        ("first_time_exporter", "1 where it exports for the first time in the data", _OBSERVED, "first_entry_at_risk = 1"),
+        ("re_entrant", "1 where it exports again after a year or more without", _OBSERVED, "re_entry_at_risk = 1"),
     ]  # fmt: skip
     found = [OutcomeColumn(n, w, "0/1", m, f"e.{n}", risk) for n, w, m, risk in rows]
     found += [
         OutcomeColumn("entry_at_risk", "1 where it did not export in the year before, and was not inactive then", "0/1", _OBSERVED, "e.entry_at_risk"),
         OutcomeColumn("new_entry_at_risk", f"1 where it did not export {past}, and was not inactive in the last", "0/1", _OBSERVED, "e.new_entry_at_risk"),
+        OutcomeColumn("first_entry_at_risk", "1 where it never exported before in the data, and was not inactive in the year before", "0/1", _OBSERVED, "e.first_entry_at_risk"),
+        OutcomeColumn("re_entry_at_risk", "1 where it exported before, but did not in the year before, and was not inactive then", "0/1", _OBSERVED, "e.re_entry_at_risk"),
     ]  # fmt: skip
     for h in rules.horizons:
-        base = f"within {h} years of this year, of firms without exports {past}"
-        later = f"{h} years after this year, of exporters of the year before"
-        each = f"in each of the {h} years after this year, of exporters of the year before"
+        base = f"within {years(h)} of this year, of firms without exports {past}"
+        later = f"{years(h)} after this year, of exporters of the year before"
+        span = "the year" if h == 1 else f"each of the {h} years"
+        each = f"in {span} after this year, of exporters of the year before"
         several = f"1 where it exports in {rules.sustained} years in a row {base}"
         words = [(f"entry_within_{h}", f"1 where it exports {base}")]
         words += [(f"sustained_entry_within_{h}", several)] if h >= rules.sustained - 1 else []
-        still = f"1 where it exports {h} years after this year, of firms without exports {past}"
+        still = f"1 where it exports {years(h)} after this year, of firms without exports {past}"
         words += [(f"entry_after_{h}", still)] if h else []
         words += [(f"exporter_after_{h}", f"1 where it exports {later}")]
         words += [(f"export_survival_{h}", f"1 where it exports {each}")] if h else []
@@ -176,7 +181,7 @@ def _entry(rules: OutcomeRules) -> list[OutcomeColumn]:
 
 def _lines(rules: OutcomeRules, level: str) -> list[OutcomeColumn]:
     lines = PLURAL[level]
-    past = f"not exported in the {rules.look_back} years before"
+    past = f"not exported {years_before(rules.look_back)}"
     living = "state <> 'inactive'"
     found = [
         OutcomeColumn(f"new_{lines}", f"{lines} {past}", "count", _OBSERVED, f"{level}_n.new"),
@@ -296,6 +301,7 @@ def outcome_counts(relations: Relations, rules: OutcomeRules, *, roster: bool) -
             f"AS total_{c.name}",
         ]  # fmt: skip
     found = relations.frame(f"SELECT {', '.join(sums)} FROM panel").iloc[0]
+    selected = rules.firms and _all_export(relations)
     counts = []
     for c in columns:
         n = int(found[f"risk_{c.name}"] or 0)
@@ -303,6 +309,21 @@ def outcome_counts(relations: Relations, rules: OutcomeRules, *, roster: bool) -
         events = None if c.risk is None else round(total)
         flags = ["participants, from their year of joining"] if c.joiners and roster else []
         flags += [] if n else ["nobody is at risk"]
+        flags += [ALL_EXPORT] if selected and _is_entry(c) else []
         counts.append(OutcomeCount(c.name, c.meaning, c.unit, int(found[f"known_{c.name}"]), n, events,
                                    total / n if n else float("nan"), tuple(flags)))  # fmt: skip
     return count_table(counts).assign(family=[c.family for c in columns])
+
+
+def _is_entry(column: OutcomeColumn) -> bool:
+    """Whether an outcome is about the entry of firms; survival is of exporters, and needs nobody else."""
+    survival = column.name.startswith(("exporter_after_", "export_survival_"))
+    return column.family in ("entry into exporting", "after a base year") and not survival
+
+
+def _all_export(relations: Relations) -> bool:
+    """Whether each firm of the panel that was ever observed exports in some year."""
+    found = relations.frame(
+        "SELECT count(*) AS never FROM (SELECT firm, max(exporter) AS ever FROM firm_states GROUP BY firm) firms WHERE ever = 0"
+    )
+    return int(found["never"].iloc[0]) == 0

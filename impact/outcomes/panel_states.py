@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from impact.core.amount_names import amount_columns
 from impact.core.errors import DataError
 from impact.core.panel import Panel, require_columns, value_faults
 
@@ -13,7 +14,9 @@ _EXPORTS = {"active_exporter": 1.0, "active_nonexporter": 0.0}
 
 
 def exports_column(panel: Panel, exports: str | None) -> str | None:
-    """The column that tells who exports: the named one, else `exporter`, else the one that begins with `exports`.
+    """The column that tells who exports: the named one, else `exporter`, else the one that is called as amounts of exports are.
+
+    That is `exports`, or `exports_` with a currency and a base year; `exports_growth` begins so too, and is no amount.
 
     Raises
     ------
@@ -25,7 +28,7 @@ def exports_column(panel: Panel, exports: str | None) -> str | None:
         return exports
     if "exporter" in panel.data:
         return "exporter"
-    near = [str(c) for c in panel.data if str(c).startswith("exports")]
+    near = amount_columns(panel.data, "exports")
     if len(near) > 1:
         raise DataError(
             f"Which column tells who exports: {', '.join(near)}? Name it: exports='{near[0]}'."
@@ -72,7 +75,12 @@ def panel_states(
     _check_states(data)
     told = data["state"].isin(_EXPORTS) if "state" in data else pd.Series(False, index=data.index)
     if column is None and need_exports and not told.any():
-        raise DataError("The panel has no column of exports. Name it: exports='...'.")
+        near = [str(c) for c in data if str(c).startswith("export")]
+        said = f" Is it one of {', '.join(near)}?" if near else ""
+        raise DataError(
+            "The panel has no column of exports that is known by its name, as `exports` and `exports_eur` are. "
+            f"Name it: exports='...'.{said}"
+        )
     life = activity(panel, alive)
     active = life["alive"]
     exporter = pd.Series(np.nan, index=data.index)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from impact.core.amount_names import amount_columns
 from impact.core.errors import DataError, Fault
 from impact.core.ledger import Ledger
 from impact.core.panel import Panel, require_columns, require_panel, value_faults
@@ -62,7 +63,11 @@ class Shipments:
 
     @property
     def years(self) -> list[int]:
-        """The years that hold any export, in order."""
+        """The years that hold a cell with exports, in order.
+
+        Only these count as observed: a year that holds corrections alone, whose cells are all 0 or less, is not observed, so that nothing is
+        known of it and nobody is taken to have stopped in it.
+        """
         held = self.cells.loc[self.cells["cents"] > 0, "year"]
         return sorted(int(y) for y in held.unique())
 
@@ -115,7 +120,8 @@ def shipments(
     product, destination : str, optional
         Default: `product` and `destination`, where the table has them.
     value : str, optional
-        Value in one currency. Default: `value`, else the one column whose name begins with `value` or `exports`.
+        Value in one currency. Default: `value`, else `exports`, or the one column that has one of the two before a currency (and a base
+        year): `value_usd`, `exports_eur_2015`.
     month : str, optional
         Month, 1 to 12, where `time` is a year. Default: `month`, where the table has it. Rows that are sums over a year may have
         `first_month` instead: then the start of spells is dated, and nothing else.
@@ -221,7 +227,7 @@ def _roles(
         if given is not None or role in columns:
             roles[role] = given or role
     if value is None:
-        near = [c for c in columns if c.startswith(("value", "exports"))]
+        near = amount_columns(columns, "value", "exports")
         if "value" not in columns and len(near) > 1:
             raise DataError(
                 f"Which column is the value: {', '.join(near)}? Name it: value='{near[0]}'."

@@ -58,12 +58,20 @@ class Pattern:
         gap : int
             Longest gap inside a spell.
 
+        Notes
+        -----
+        A spell is left-censored unless each of the `gap + 1` years before it was seen, and right-censored unless each of the
+        `gap + 1` years after it was: an export in one of them would be of the same spell. `open_gap` marks those that are
+        right-censored for this alone: the year after the spell was seen, a later one was not.
+
         Examples
         --------
         >>> [(s.start, s.end) for s in Pattern(0b1011, 0b1111, 0).spells(4, gap=0)]
         [(0, 1), (3, 3)]
         >>> [(s.start, s.end, s.active) for s in Pattern(0b1011, 0b1111, 0).spells(4, gap=1)]
         [(0, 3, 3)]
+        >>> [(s.left_cens, s.right_cens, s.open_gap) for s in Pattern(0b0110, 0b1111, 0).spells(4, gap=1)]
+        [(True, True, True)]
         """
         found: list[list[int]] = []
         for year in range(years):
@@ -77,7 +85,8 @@ class Pattern:
 
     def _spell(self, run: list[int], years: int, gap: int) -> Spell:
         start, end = run[0], run[-1]
-        left = start == 0 or not self.known >> (start - 1) & 1
+        # With a gap rule, an export further back or further on would be of the same spell: all years that could hold it must be seen.
+        left = not all(y >= 0 and self.known >> y & 1 for y in range(start - gap - 1, start))
         if end == years - 1:
             status = "end of data"
         elif not self.known >> (end + 1) & 1:
@@ -85,10 +94,9 @@ class Pattern:
         else:
             status = "firm death" if self.dead >> (end + 1) & 1 else "exit"
         over = status in ("exit", "firm death")
-        # A gap that may still be bridged: the years that would decide it are not all seen.
         after = range(end + 1, end + 1 + gap + 1)
-        open_gap = over and gap > 0 and any(y >= years or not self.known >> y & 1 for y in after)
-        return Spell(start, end, len(run), left, not over, status, open_gap)
+        open_gap = over and any(y >= years or not self.known >> y & 1 for y in after)
+        return Spell(start, end, len(run), left, not over or open_gap, status, open_gap)
 
 
 def make_spells(relations: Relations, level: str, *, gap: int = 0) -> tuple[int, int]:

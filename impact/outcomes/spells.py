@@ -32,8 +32,8 @@ class SpellTable:
         `start`, `end` (years with exports), `length` (`end - start + 1` years), `order` (1 is the first of the firm or line),
         `left_cens` (it may have begun earlier), `right_cens` (it may have gone on), `gap_filled` (years without exports
         that were bridged), `event` (1 where it is known to have ended), `status` of the year after the last one: exit,
-        firm death, unobserved, end of data; `open_gap` (with a gap rule: it ended, but so late that a shipment after a gap
-        would not be seen); `start_month` and `start_value` of exports in the first year, where known.
+        firm death, unobserved, end of data; `open_gap` (with a gap rule: the year after is known and has no exports, but a shipment
+        after a gap, which would be of the same spell, would not be seen: so it is right-censored); `start_month` and `start_value` of exports in the first year, where known.
     level : str
     gap : int
     unit : str
@@ -115,7 +115,7 @@ class SpellTable:
             )
             if data["open_gap"].any():
                 flags.append(
-                    f"{int(data['open_gap'].sum()):,} spells ended too late for a gap in them to be seen"
+                    f"{int(data['open_gap'].sum()):,} spells ended too late for a gap in them to be seen, and are right-censored"
                 )
         what = "firm" if self.level == "firm" else f"firm and {self.level}"
         count = OutcomeCount("spell_end", f"end of a spell of exporting, by {what}", "0/1", len(data), n, ended,
@@ -188,7 +188,9 @@ def spells(
     Notes
     -----
     A spell is left-censored when it begins in the first year of the data or after a year that was not observed: its age
-    is not known. It is right-censored when it goes to the last year of the data, or the year after it was not observed. Time
+    is not known. It is right-censored when it goes to the last year of the data, or the year after it was not observed. With a gap
+    rule the same holds of each of the `gap + 1` years before and after it: a shipment in one of them would be of the same spell. So with
+    `gap=1` spells that begin in the second year of the data are of unknown age, and those that stop in the last but one have no known end. Time
     is discrete: a firm that exports in 2005 only has length 1, and ends at age 1.
 
     Examples

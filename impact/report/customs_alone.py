@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
-from impact.core.errors import DataError, Fault, how_many
+from impact.core.errors import DataError, Fault, collapsed, how_many
 from impact.core.ledger import Ledger
 from impact.core.money import Money
 from impact.core.notice import Notice
@@ -28,6 +29,7 @@ from impact.report.intake_rules import (
     read_tables,
     table_format,
 )
+from impact.report.option_words import fault_with_options, notices_with_options
 from impact.report.study import Study
 from impact.validate.coverage import PREFIX_SQL, YEARLY_SQL, coverage_breaks
 from impact.validate.customs import (
@@ -127,8 +129,8 @@ class CustomsAlone:
 
 @contextmanager
 def received_customs(
-    study: Study, folder: Path, *, name: str, advice: str = "", max_memory: str | None = None
-) -> Iterator[CustomsAlone]:
+    study: Study, folder: Path, *, name: str, advice: str = "", options: bool = False, max_memory: str | None = None
+) -> Iterator[CustomsAlone]:  # fmt: skip
     """Read, check and sum the customs files of a study.
 
     Parameters
@@ -141,6 +143,8 @@ def received_customs(
         What the person calls the delivery.
     advice : str
         Said below the faults: where what a remedy asks for is given.
+    options : bool
+        Whether remedies name options of the command, and not keys of study.toml.
     max_memory : str, optional
         Instead of the study's own.
 
@@ -163,15 +167,16 @@ def received_customs(
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="impact-")))
         relations: Relations = stack.enter_context(open_relations("duckdb", max_memory=memory))
         assert isinstance(relations, DuckRelations)
-        staged = _staged(study, folder, scratch, relations, found)
+        staged = _staged(study, folder, scratch, relations, found, options)
         if study.study.engine != "duckdb":
             relations = stack.enter_context(open_relations(study.study.engine, max_memory=memory))
         made = _made(study, tables, staged, relations, found)
         if found.faults or made is None:
-            faults = list(dict.fromkeys(found.faults))
+            faults = collapsed(dict.fromkeys(found.faults))
+            faults = [fault_with_options(f) for f in faults] if options else faults
             message = f"{name}: {how_many(faults)} found; nothing was computed and nothing was written.{advice}"
             raise DataError(message, faults)
-        yield made
+        yield replace(made, notices=notices_with_options(made.notices)) if options else made
 
 
 @dataclass(slots=True)
@@ -181,8 +186,8 @@ class _Found:
 
 
 def _staged(
-    study: Study, folder: Path, scratch: Path, duck: DuckRelations, found: _Found
-) -> Staged:
+    study: Study, folder: Path, scratch: Path, duck: DuckRelations, found: _Found, options: bool
+) -> Staged:  # fmt: skip
     section = study.customs
     assert section is not None
     staged = stage(
@@ -198,7 +203,26 @@ def _staged(
     )
     found.faults += staged.faults
     found.notices += staged.notices
+    if section.currency is not None:
+        found.notices += _unmapped_currencies(staged, section.currency, options)
     return staged
+
+
+_CURRENCY = re.compile(r"curr|moned|moeda|devise|divisa|valuta|w(ä|ae)hrung|^(cur|ccy|mon)$", re.IGNORECASE)  # fmt: skip
+
+
+def _unmapped_currencies(staged: Staged, declared: str, options: bool) -> list[Notice]:
+    """A column that seems to hold currencies and is not read, while one currency is declared for all amounts."""
+    found = []
+    for file in staged.files:
+        read = set(file.headings.values())
+        unread = [] if "currency" in file.present else [h for h in file.origin.heading.names if h not in read]  # fmt: skip
+        for heading in filter(_CURRENCY.search, unread):
+            how = f"--column currency={heading}" if options else "map currency under [customs.columns]"  # fmt: skip
+            found.append(Notice(
+                f"all amounts are taken to be {declared}, as declared, and this column is not read: if it holds currencies, {how}",
+                file=file.name, column=heading))  # fmt: skip
+    return found
 
 
 def _made(

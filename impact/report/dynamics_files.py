@@ -33,8 +33,8 @@ _ROWS_OF_A_SHEET = 20_000
 _DIGITS = "%.10g"  # sums of floats may differ in the last bits between processors; what is written does not
 _DOTS_PER_INCH = 200
 _ADVICE = (
-    ' Where a remedy declares a key, give it as an option (currency = "USD" is --currency USD; see impact dynamics --help), or '
-    "write a study.toml with [customs]."
+    " Where a remedy names an option (--...), give it as an option of this command; see impact dynamics --help. What has none is declared in a "
+    "study.toml with [customs]."
 )
 
 
@@ -101,8 +101,8 @@ def run_dynamics(
         raise StudyError("--digits goes with --by product.")
     grouping = _grouping(by, digits, files, max_memory)
     with received_customs(
-        study, folder, name=_named(files), advice=advice, max_memory=max_memory
-    ) as given:
+        study, folder, name=_named(files), advice=advice, options=bool(advice), max_memory=max_memory
+    ) as given:  # fmt: skip
         if least and minimum is None and not given.unit.startswith("EUR"):
             raise DataError(
                 f"minimum_value_eur is declared, and amounts stand in {given.unit}. Give exchange rates under [money], or "

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import impact
+from impact.core.counts import level_count
 from impact.core.errors import EstimationError
 
 JOINING = 2014
@@ -57,11 +58,46 @@ def test_a_difference_in_differences_of_it_is_refused() -> None:
             impact.att(data, "entry_within_1", method=method)
     with pytest.raises(EstimationError, match="looks 2 years ahead"):
         impact.att(panel, "sustained_entry_within_2", method="group_time")
-    unmarked = impact.panel(panel.data, unit="firm", time="year", cohort="joined")
-    wrong = impact.att(unmarked, "entry_within_1", method="group_time").aggregate("event").tidy()
+    # Under another name, and so not known for what it is.
+    renamed = panel.data.rename(columns={"entry_within_1": "enters"})
+    unmarked = impact.panel(renamed, unit="firm", time="year", cohort="joined")
+    wrong = impact.att(unmarked, "enters", method="group_time").aggregate("event").tidy()
     found = wrong.set_index("event_time").loc[0]
     assert found["estimate"] + 3 * found["std_error"] < 0.9**2 - 0.5**2
     impact.att(panel, "entrant", method="group_time")  # looks at its own year
+
+
+@pytest.mark.parametrize("outcome", ["entry_within_1", "sustained_entry_within_2", "entry_after_2", "exporter_after_1",
+                                     "export_survival_1"])  # fmt: skip
+def test_a_panel_made_again_from_its_rows_is_refused_too(outcome: str) -> None:
+    """By what pandas carries along, and by the name alone where the rows went through a file."""
+    panel = firms(3, n=60)
+    again = impact.panel(panel.data, unit="firm", time="year", cohort="joined")
+    bare = pd.DataFrame({c: panel.data[c].to_numpy() for c in panel.data})
+    assert not bare.attrs
+    from_a_file = impact.panel(bare, unit="firm", time="year", cohort="joined")
+    for made in (again, from_a_file):
+        assert made.ahead(outcome) == int(outcome[-1]) and made.ahead("entrant") == 0
+        with pytest.raises(EstimationError, match=f"'{outcome}' looks {outcome[-1]} year"):
+            impact.att(made, outcome, method="group_time")
+    assert from_a_file.ahead("entry_within_0") == 0
+
+
+def test_what_looks_ahead_under_a_name_of_its_own_is_carried_along() -> None:
+    """With rows that pandas copies, cuts or sorts; a column that is made again and looks at its own year is free again."""
+    frame = pd.DataFrame(
+        {"firm": ["a", "a", "b", "b"], "year": [1, 2] * 2, "joined": [2.0, 2.0, np.nan, np.nan]}
+    )
+    panel = impact.panel(frame, unit="firm", time="year", cohort="joined")
+    values = pd.DataFrame({"later": [0.0, 1.0, 0.0, 0.0]})
+    made = panel.with_outcomes(
+        values, (level_count("later", "later", "0/1", values["later"], ahead=3),)
+    )
+    kept = made.data.sort_values("year").query("year > 0").copy()
+    assert impact.panel(kept, unit="firm", time="year", cohort="joined").ahead("later") == 3
+    assert not frame.attrs and not panel.data.attrs
+    free = made.with_outcomes(values, (level_count("later", "now", "0/1", values["later"]),))
+    assert impact.panel(free.data, unit="firm", time="year", cohort="joined").ahead("later") == 0
 
 
 def test_by_hand() -> None:

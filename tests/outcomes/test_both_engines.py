@@ -24,14 +24,19 @@ def rows(n: int = 300) -> pd.DataFrame:
     rng = np.random.default_rng(8)
     return pd.DataFrame({
         "firm_id": rng.integers(0, 12, n), "year": rng.integers(2008, 2014, n), "month": rng.integers(1, 13, n),
-        "product": rng.choice(list("abcde"), n), "destination": rng.choice(["DE", "FR", "US"], n), "value": rng.lognormal(5, 1, n).round(2),
+        "product": rng.choice(list("abcde"), n), "destination": rng.choice(["DE", "FR", "US", "XX"], n), "value": rng.lognormal(5, 1, n).round(2),
     })  # fmt: skip
 
 
 def every_table(shipments: impact.Shipments) -> dict[str, pd.DataFrame]:
+    spread = impact.diversification(shipments, look_back=1, home=["FR", "PE"])
+    margins = impact.margins(shipments)
     return {
+        "measures": spread.data,
+        "changes": spread.changes,
+        "firm growth": margins.firm_growth,
         "dynamics": impact.dynamics(shipments).tidy(),
-        "growth": impact.margins(shipments).growth,
+        "growth": margins.growth,
         "first_years": impact.first_years(shipments).data,
         "discoveries": impact.discoveries(
             shipments, look_back=1, followers_within=1, threshold=300.0

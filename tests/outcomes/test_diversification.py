@@ -131,6 +131,50 @@ def test_change_is_of_lines_that_stayed_came_and_went(ten: impact.Diversificatio
     assert f["theil_between_new"] == pytest.approx(0.75 * math.log(0.75 * 3))
 
 
+def test_the_number_of_lines_changes_wherever_both_years_are_known() -> None:
+    """F goes from 0 to 1 and D to 0 and back; C stays at 0; Q was not observed in 2011, so its changes of 2011 and 2012 are not known."""
+    states = {"e": "active_exporter", ".": "active_nonexporter", "?": "unobserved"}
+    drawn = {"C": "e..", "D": "e.e", "F": ".ee", "Q": "e?e"}
+    rows = pd.DataFrame([(f, 2010 + i, states[s]) for f, x in drawn.items() for i, s in enumerate(x)],
+                        columns=["firm_id", "year", "state"])  # fmt: skip
+    found = impact.diversification(read("""
+        C coffee   1   .   .
+        D coffee   5   .   5
+        D tea      5   .   .
+        F coffee   .   9   9
+        F tea      .   .   27
+        Q coffee   1   .   1
+        Z cocoa    1   1   1    # not in the panel: it leaves, and every year is observed
+    """), over="product", look_back=1, panel=impact.panel(rows, unit="firm_id", time="year"))  # fmt: skip
+    changes = found.changes.set_index(["measure", "firm_id", "year"])
+    counted = changes.loc["n_lines", ["change", "continuing", "new", "dropped"]]
+    expected = {
+        ("C", 2011): [-1, 0, 0, -1], ("C", 2012): [0, 0, 0, 0], ("D", 2011): [-2, 0, 0, -2], ("D", 2012): [1, 0, 1, 0],
+        ("F", 2011): [1, 0, 1, 0], ("F", 2012): [1, 0, 1, 0],
+    }  # fmt: skip
+    assert {k: v.tolist() for k, v in counted.iterrows()} == expected
+    # Shares exist in both years for F in 2012 alone.
+    assert changes.loc["hhi"].index.tolist() == [("F", 2012)]
+
+
+def test_the_change_of_measures_without_parts(ten: impact.Diversification) -> None:
+    """B in 2011: from one line to two even ones. E in 2012: from even lines to shares of .25 and .75."""
+    changes = ten.changes.set_index(["measure", "firm_id", "year"])
+    for measure, value in (
+        ("hhi_normalised", -1),
+        ("effective_number", 1),
+        ("top1_share", -0.5),
+        ("top3_share", 0),
+    ):
+        row = changes.loc[(measure, "B", 2011)]
+        assert row["change"] == pytest.approx(value), measure
+        assert row[["continuing", "new", "dropped"]].isna().all(), measure
+    assert ("gini", "B", 2011) not in changes.index  # one line has no Gini
+    # (2 - 6)^2: mean absolute difference 4 by twice the mean of 4.
+    assert changes.loc[("gini", "E", 2012), "change"] == pytest.approx(0.5)
+    assert ("top1_share", "F", 2011) not in changes.index  # nothing was exported in 2010
+
+
 def test_what_became_of_new_lines() -> None:
     """New after one year without: of 2011, two years later."""
     found = impact.diversification(read("""
@@ -157,6 +201,75 @@ def test_regions_and_the_union() -> None:
     assert "share_eu" not in named.data  # no codes of countries: not known, so not said
     with pytest.raises(impact.DataError, match="No destination of the home region"):
         impact.diversification(rows, home=["XX"])
+
+
+def test_codes_that_are_no_country_have_no_region() -> None:
+    """a sells 1 of 4 to 'EU', b to Croatia and Greece alone, c to 'R4' after it joined the data; d to Peru and 'XX'."""
+    rows = pd.DataFrame(
+        [("a", 2013, "EU", 1.0), ("a", 2013, "DE", 3.0), ("b", 2013, "HR", 1.0), ("b", 2013, "EL", 1.0), ("c", 2013, "DE", 2.0),
+         ("c", 2014, "R4", 2.0), ("d", 2013, "PE", 1.0), ("d", 2013, "XX", 1.0), ("d", 2014, "PE", 1.0)],
+        columns=["firm_id", "year", "destination", "value"],
+    )  # fmt: skip
+    found = impact.diversification(rows, over="destination", home=["PE", "EC", "BO"])
+    keyed = found.data.set_index(["firm_id", "year"])
+    assert keyed["share_eu"].dropna().to_dict() == {
+        ("b", 2013): 1, ("c", 2013): 1, ("d", 2014): 0,
+    }  # fmt: skip
+    assert keyed["share_outside_home"].dropna().to_dict() == {
+        ("b", 2013): 1, ("c", 2013): 1, ("d", 2014): 0,
+    }  # fmt: skip
+    said = found.summary()
+    assert "no country of ISO 3166: 'EU', 'R4', 'XX'" in said
+    assert "Destinations of the home region that are not in the data: 'BO', 'EC'." in said
+    counts = found.counts().set_index("outcome")
+    for share in ("share_eu_destinations", "share_outside_home_destinations"):
+        assert counts.loc[share, "n_obs"] == 3 and "'EU', 'R4', 'XX'" in counts.loc[share, "flags"]
+    # A code that the home region names is of it, whatever it is.
+    at_home = impact.diversification(rows, home=["PE", "XX"], over="destination").data.set_index(["firm_id", "year"])  # fmt: skip
+    assert at_home.loc[("d", 2013), "share_outside_home"] == 0 and pd.isna(at_home.loc[("d", 2013), "share_eu"])  # fmt: skip
+    changes = found.changes.set_index(["measure", "firm_id", "year"])
+    assert not {"share_eu", "share_outside_home"} & set(changes.index.get_level_values(0))
+
+
+def test_of_names_of_countries_the_home_region_is_known_and_the_union_is_not() -> None:
+    rows = pd.DataFrame({"firm_id": "a", "year": [2012, 2012, 2013], "destination": ["Peru", "Germany", "Peru"], "value": [1.0, 3.0, 2.0]})  # fmt: skip
+    found = impact.diversification(rows, home="Peru")
+    assert found.data["share_outside_home"].tolist() == [0.75, 0]
+    assert "not all codes of ISO 3166, such as 'Germany'" in found.summary()
+    change = found.changes.set_index("measure").loc["share_outside_home"]
+    assert change["change"] == -0.75 and pd.isna(change["new"])
+
+
+def test_flags_and_units_go_onto_a_panel() -> None:
+    """Of the three new lines of 2011 two are alive in 2013, one with no less; the new one of 2012 is at risk of nothing: 2014 is not there."""
+    found = impact.diversification(read("""
+        A coffee  5  5  5  5
+        A tea     .  5  .  6
+        A cocoa   .  5  5  4
+        A wine    .  5  5  .
+        A milk    .  .  5  5
+    """), over="product", look_back=1)  # fmt: skip
+    rows = pd.DataFrame({"firm_id": "A", "year": range(2010, 2014)})
+    panel = found.onto(impact.panel(rows, unit="firm_id", time="year"))
+    counts = panel.counts().set_index("outcome")
+    for table in (counts, found.counts().set_index("outcome")):
+        for fate, events in (("alive", 2), ("grown", 1)):
+            row = table.loc[f"new_lines_{fate}_2_products"]
+            assert row[["unit", "n_obs", "n_at_risk", "n_event"]].tolist() == [
+                "lines",
+                1,
+                3,
+                events,
+            ]
+            assert row["value"] == pytest.approx(events / 3)
+            assert "second year after is observed" in row["flags"]
+        units = {"top1_share_products": "share", "entropy_products": "nats", "hhi_products": "index", "effective_number_products": "lines",
+                 "new_lines_products": "lines"}  # fmt: skip
+        assert table.loc[list(units), "unit"].to_dict() == units
+        assert "n = 5 potential lines" in table.loc["theil_products", "flags"]
+        assert "entry with one line raises concentration" in table.loc["hhi_products", "flags"]
+    assert {c.outcome for c in panel.outcomes if c.ahead} == {"new_lines_alive_2_products", "new_lines_grown_2_products"}  # fmt: skip
+    assert counts.loc["n_products", "unit"] == "lines"
 
 
 def test_measures_become_columns_of_a_panel(ten: impact.Diversification) -> None:
@@ -262,6 +375,8 @@ def test_european_trade_agrees_with_pandas() -> None:
     parts = found["theil_between"] + found["theil_within"] - found["theil"]
     assert parts.abs().max() < 1e-12
     changes = impact.diversification(trade, unit="origin", value="value_eur", over="pair").changes
-    assert (
-        changes[["continuing", "new", "dropped"]].sum(axis=1) - changes["change"]
-    ).abs().max() < 1e-12
+    plain = changes["measure"].isin(["hhi_normalised", "effective_number", "top1_share", "top3_share", "gini"])  # fmt: skip
+    parts = changes[["continuing", "new", "dropped"]]
+    assert parts[plain].isna().all(axis=None) and parts[~plain].notna().all(axis=None)
+    assert (parts.sum(axis=1) - changes["change"])[~plain].abs().max() < 1e-12
+    assert set(changes["measure"][~plain]) == {"n_lines", "hhi", "entropy", "theil"}

@@ -419,6 +419,22 @@ class TestTwin:
         whole = impact.dynamics(rows, by="product").tidy()
         assert whole.loc[whole["code"].str.startswith("D"), "value"].isna().all()
 
+    def test_numbers_have_lost_the_zero_that_begins_a_chapter(self) -> None:
+        """Coffee is 090111, chapter 09; of the number 90111 the first two digits are 90, instruments. Refused, with the way out."""
+        rows = pd.DataFrame({"firm_id": list("aabb"), "year": [2010, 2011] * 2, "product": [90111, 901890, 90111, 901890],
+                             "value": 1.0})  # fmt: skip
+        for numbers in (rows, rows.astype({"product": "float64"}), impact.shipments(rows),
+                        rows.assign(product=pd.Categorical(rows["product"]))):  # fmt: skip
+            with pytest.raises(impact.DataError, match=r"'product' holds numbers, such as 90111.*zfill\(6\)"):  # fmt: skip
+                impact.dynamics(numbers, by="product", digits=2)
+        assert len(impact.dynamics(rows, by="product").tidy())  # whole codes are told apart
+        text = rows.assign(product=rows["product"].astype(str).str.zfill(6))
+        found = impact.dynamics(text, by="product", digits=np.int64(2)).tidy()  # type: ignore[arg-type]
+        assert found["product"].unique().tolist() == ["09", "90"]
+        mixed = rows.assign(product=["090111", 901890, "090111", 901890])
+        with pytest.raises(impact.DataError, match="such as 901890"):
+            impact.dynamics(mixed, by="product", digits=2)
+
     def test_by_sector_of_firms(self) -> None:
         rows = random_rows(15)
         names = sorted(rows["firm_id"].unique())
@@ -477,6 +493,7 @@ def test_refusals_say_what_to_do() -> None:
         ({"minimum": -1.0}, "0 or more"),
         ({"by": "sector"}, "There are no groups 'sector'"),
         ({"digits": 2}, "goes with by='product'"),
+        ({"digits": 1.5, "by": "product"}, r"digits is 1\.5"),
         ({"by": {"zz": "food"}}, "No firm of the shipments, such as 'a'"),
         ({"by": pd.Series(["x", "y"], index=["a", "a"])}, "names? firm 'a' more than once"),
     ):

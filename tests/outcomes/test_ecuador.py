@@ -90,8 +90,9 @@ def test_entrants_among_firms_that_were_alive_and_did_not_export(panel: impact.P
         assert got["events"].to_dict() == expected[name].to_dict()
     count = made.counts().set_index("outcome").loc["entry_after_1"]
     assert (count["n_at_risk"], count["n_event"]) == (1286, 28)
-    assert count["label"].startswith(
-        "exports 1 years after the base year, of firms without exports"
+    assert (
+        count["label"]
+        == "exports 1 year after the base year, of firms without exports in the year before"
     )
 
 
@@ -185,7 +186,7 @@ def test_jobs_by_status_are_gross_flows_and_no_effect(panel: impact.Panel, surve
     staff = survey["employees"].where(survey["alive"], 0)
     wide = survey.assign(jobs=staff).pivot(index="firm_id", columns="year", values="jobs")
     status = survey.drop_duplicates("firm_id").set_index("firm_id")[STATUS]
-    flows = got.flows.set_index(["year", "group"])
+    flows = got.flows.set_index(["year", STATUS])
     for year in (2013, 2014):
         change = wide[year] - wide[year - 1]
         np.testing.assert_array_equal(flows.loc[year, "creation"], change.clip(lower=0).groupby(status).sum())  # fmt: skip

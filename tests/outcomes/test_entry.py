@@ -130,6 +130,49 @@ def test_at_risk_is_who_could_have_entered(firms: impact.Panel) -> None:
     }
 
 
+def test_first_timers_are_among_those_who_never_exported_and_re_entrants_among_former_exporters(
+    firms: impact.Panel, shown: Draw, expected: Read
+) -> None:
+    """At risk: no exports in the year before, active then, and the whole past known.
+
+    Never exported before: A in 2011 to 2013, C in six years, G in 2013 (in 2011 and 2012 it was not yet active the year before), H in 2011 to
+    2013, J in 2011 to 2015: 18, of whom A, G, H, J enter; I was born an exporter. Former exporters: D in four years, E in three, G in
+    2016; H is dead: 8, of whom D enters once and E twice. Of F 2011 is not known.
+    """
+    assert shown(firms, "first_entry_at_risk") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     1     1     1     .     .     .
+B         ?     .     .     .     .     .     .
+C         ?     1     1     1     1     1     1
+D         ?     .     .     .     .     .     .
+E         ?     .     .     .     .     .     .
+F         ?     1     ?     ?     ?     ?     ?
+G         ?     .     .     1     .     .     .
+H         ?     1     1     1     .     .     .
+I         ?     .     .     .     .     .     .
+J         ?     1     1     1     1     1     .
+""")
+    assert shown(firms, "re_entry_at_risk") == expected("""
+        2010  2011  2012  2013  2014  2015  2016
+A         ?     .     .     .     .     .     .
+B         ?     .     .     .     .     .     .
+C         ?     .     .     .     .     .     .
+D         ?     .     1     1     1     .     1
+E         ?     .     1     1     .     .     1
+F         ?     .     ?     ?     ?     ?     ?
+G         ?     .     .     .     .     .     1
+H         ?     .     .     .     .     .     .
+I         ?     .     .     .     .     .     .
+J         ?     .     .     .     .     .     .
+""")
+    first, again = row(firms, "first_time_exporter"), row(firms, "re_entrant")
+    assert (first["n_at_risk"], first["n_event"], first["value"]) == (18, 4, 4 / 18)
+    assert "not active the year before are not counted: 1" in first["flags"]
+    assert (again["n_at_risk"], again["n_event"], again["value"]) == (8, 3, 3 / 8)
+    # Values are as defined for all: a former exporter's first time is 0, and not missing.
+    assert first["n_obs"] == again["n_obs"] == firms.data["first_time_exporter"].notna().sum()
+
+
 def test_entry_within_a_year_of_a_base_year(
     firms: impact.Panel, shown: Draw, expected: Read
 ) -> None:
@@ -270,8 +313,15 @@ def test_exporters_only_have_no_rate_of_entry(drawn: Callable[..., impact.Panel]
         impact.entry(impact.shipments(shipments))
     with pytest.raises(impact.DataError, match="Entry is not 0 here, it cannot be measured"):
         impact.entry(drawn("2010 2011\nA 5 5\nB 3 2"))
-    said = impact.entry(drawn("2010 2011\nA 5 5\nB . 2"), look_back=1).notes
-    assert "Every firm of the panel exports at some time" in said[0]
+    made = impact.entry(drawn("2010 2011\nA 5 5\nB . 2"), look_back=1)
+    assert "Every firm of the panel exports at some time" in made.notes[0]
+    # The zeros of a rectangle tell nothing of firms that never export: every rate of entry says so.
+    flag = "every firm exports in some year: of firms that export in the end"
+    assert made.counts()["flags"].str.contains(flag, regex=False).all() and len(made.counts()) > 5
+    assert not impact.entry(drawn(FIRMS)).counts()["flags"].str.contains(flag, regex=False).any()
+    # A firm of which nothing is ever known is no firm that never exports.
+    made = impact.entry(drawn("2010 2011\nA 5 5\nB . 2\nC ? ?"), look_back=1)
+    assert made.counts()["flags"].str.contains(flag, regex=False).all()
 
 
 def test_a_programme_of_exporters_has_no_effect_on_entry(
@@ -279,8 +329,13 @@ def test_a_programme_of_exporters_has_no_effect_on_entry(
 ) -> None:
     with pytest.raises(impact.DataError, match=r"No participant could have entered.*it is not 0"):
         impact.entry(drawn(FIRMS, joined={"B": 2014}))
-    # Of one who joins in 2011 three years before are not seen: nothing is known, so nothing is refused.
-    found = row(impact.entry(drawn(FIRMS, joined={"B": 2011})), "entry_within_1")
+    # Of one who joins in 2011 three years before are not seen, but that it exported in the last of them is, and settles it.
+    with pytest.raises(impact.DataError, match="each of the 1 whose year before joining is known"):
+        impact.entry(drawn(FIRMS, joined={"B": 2011}))
+    # D did not export in 2013, so it could have entered, whatever B did.
+    impact.entry(drawn(FIRMS, joined={"B": 2011, "D": 2014}))
+    # Of one who joins in 2010 no year before is seen: nothing is known, so nothing is refused.
+    found = row(impact.entry(drawn(FIRMS, joined={"B": 2010})), "entry_within_1")
     assert (
         found["n_at_risk"] == 0
         and pd.isna(found["value"])
@@ -327,6 +382,12 @@ def test_shipments_tell_who_exports() -> None:
     [
         ({"level": "village"}, "choose from firm, product"),
         ({"look_back": 0}, "1 or more"),
+        ({"look_back": 1.5}, "look_back is 1.5; it is a whole number of years, 1 or more"),
+        ({"look_back": np.float64("nan")}, "look_back is nan"),
+        ({"look_back": True}, "look_back is True"),
+        ({"sustained": 2.5}, "sustained is 2.5"),
+        ({"horizons": [1, 1.5]}, "a horizon is 1.5"),
+        ({"horizons": "2"}, "a horizon is '2'"),
         ({"horizons": (-1,)}, "0 or more"),
         ({"level": "product"}, "needs the shipments"),
         ({"exports": "sales"}, "sales"),
@@ -350,3 +411,86 @@ def test_the_panel_is_not_touched_and_the_order_of_rows_is_its_own(
     pd.testing.assert_frame_equal(panel.data, before)
     pd.testing.assert_frame_equal(one.data, two.data.loc[one.data.index])
     pd.testing.assert_frame_equal(one.counts(), two.counts())
+
+
+def test_counts_of_years_may_be_numpy_s(drawn: Callable[..., impact.Panel]) -> None:
+    plain = impact.entry(drawn(FIRMS), look_back=2, horizons=[1], sustained=2)
+    one = impact.entry(
+        drawn(FIRMS), look_back=np.int64(2), horizons=np.array([1]), sustained=np.int8(2)
+    )  # type: ignore[arg-type]
+    two = impact.entry(drawn(FIRMS), look_back=2.0, horizons=np.float64(1.0), sustained=2)  # type: ignore[arg-type]
+    for other in (one, two):
+        pd.testing.assert_frame_equal(other.data, plain.data)
+
+
+def test_one_year_is_the_year_before(drawn: Callable[..., impact.Panel]) -> None:
+    made = impact.entry(drawn(FIRMS), look_back=1, horizons=[1])
+    labels = made.counts().set_index("outcome")["label"]
+    assert labels["new_entrant"] == "exports, and did not in the year before"
+    assert (
+        labels["entry_within_1"]
+        == "exports within 1 year of the base year, of firms without exports in the year before"
+    )
+    survival = impact.export_survival(drawn(FIRMS), horizons=[1]).counts().set_index("outcome")
+    assert survival.loc["export_survival_1", "label"].startswith("exports in the year after")
+    assert not labels.str.contains("1 years").any()
+
+
+def test_columns_of_shipments_can_be_named() -> None:
+    """RUC, HS and FOB are this file's names; the same cells under the usual ones give the same panel."""
+    rows = pd.DataFrame({"RUC": ["a", "a", "b"], "when": [2010, 2011, 2011], "HS": ["x", "y", "x"], "to": "DE",
+                         "FOB": [1.0, 3.0, 2.0]})  # fmt: skip
+    names = {"unit": "RUC", "time": "when", "product": "HS", "destination": "to", "value": "FOB"}
+    made = impact.entry(rows, level="product", look_back=1, **names)
+    usual = rows.rename(columns={"RUC": "firm_id", "when": "year", "HS": "product", "to": "destination", "FOB": "value"})  # fmt: skip
+    plain = impact.entry(usual, level="product", look_back=1)
+    assert made.unit == "RUC" and made.data["new_products"].tolist()[1] == 1
+    pd.testing.assert_series_equal(made.data["new_products"], plain.data["new_products"])
+    firms = impact.panel(pd.DataFrame({"firm": ["a", "a", "b", "b"], "year": [2010, 2011] * 2}), unit="firm", time="year")  # fmt: skip
+    beside = impact.entry(firms, rows, level="product", look_back=1, **names)
+    assert beside.data["new_products"].tolist()[1::2] == [1, 1]
+    with pytest.raises(impact.DataError, match="exporters only"):
+        impact.entry(rows, **names)
+
+
+@pytest.mark.parametrize(
+    ("column", "known"),
+    [("exports", True), ("exports_eur", True), ("exports_kusd", True), ("exports_eur_2015", True),
+     ("exports_growth", False), ("exports_rank", False), ("exports_lag", False), ("exports_2014", False)],
+)  # fmt: skip
+def test_a_column_that_merely_begins_with_exports_is_no_amount(column: str, known: bool) -> None:
+    rows = pd.DataFrame({"firm": ["a", "a", "b", "b"], "year": [2012, 2013] * 2, column: [0.0, 4.0, 0.0, 0.0]})  # fmt: skip
+    panel = impact.panel(rows, unit="firm", time="year")
+    if known:
+        assert impact.entry(panel, look_back=1, horizons=()).data["entrant"].tolist()[1] == 1
+    else:
+        with pytest.raises(impact.DataError, match=f"no column of exports.*Is it one of {column}"):
+            impact.entry(panel)
+        named = impact.entry(panel, exports=column, look_back=1, horizons=())
+        assert named.data["entrant"].tolist()[1] == 1
+    # Beside the amounts it is not in the way.
+    both = impact.panel(rows.assign(exports_growth=0.1, exports_usd=rows[column]).drop(columns=column),
+                        unit="firm", time="year")  # fmt: skip
+    assert impact.entry(both, look_back=1, horizons=()).data["entrant"].tolist()[1] == 1
+    shipped = pd.DataFrame({"firm_id": ["a"], "year": [2012], column: [4.0]})
+    if known:
+        assert impact.shipments(shipped).value == column
+    else:
+        with pytest.raises(impact.DataError, match="'value'"):
+            impact.shipments(shipped)
+
+
+def test_a_year_of_corrections_is_not_observed() -> None:
+    """In 2011 there is a correction and nothing else: whether a exported then is not known, so that its spell has no end."""
+    rows = pd.DataFrame({"firm_id": ["a", "a", "b", "b"], "year": [2010, 2011, 2010, 2012], "value": [5.0, -1.0, 2.0, 2.0]})  # fmt: skip
+    shipments = impact.shipments(rows)
+    assert shipments.years == [2010, 2012]
+    assert set(impact.spells(shipments).data["status"]) == {"unobserved", "end of data"}
+
+
+def test_corrections_stay_in_their_cell() -> None:
+    """Tea to France sums to -4: it is no line, and takes nothing from the 10 of coffee."""
+    rows = pd.DataFrame({"firm_id": "a", "year": 2010, "product": ["coffee", "tea", "tea"], "destination": ["DE", "FR", "FR"],
+                         "value": [10.0, 3.0, -7.0]})  # fmt: skip
+    found = impact.margins(rows).identity.iloc[0]
+    assert (found["value"], found["products"]) == (10, 1)

@@ -38,6 +38,10 @@ def entry_by_loops(
     dead_before = at(alive, t - 1) == 0
     risk = known_past and not any(past) and not dead_before
     found["new_entry_at_risk"] = float(risk) if known_past else np.nan
+    could = at(e, t - 1) == 0 and not dead_before
+    for name, former in (("first_entry_at_risk", False), ("re_entry_at_risk", True)):
+        told = t > 0 and not any(np.isnan(v) for v in ever)
+        found[name] = float(could and any(ever) == former) if told else np.nan
     window = [at(e, s) for s in range(t, t + h + 1)]
     whole = not any(np.isnan(v) for v in window)
     found[f"entry_within_{h}"] = float(any(window)) if risk and whole else np.nan
@@ -51,8 +55,11 @@ def entry_by_loops(
 
 def spells_by_loops(
     e: list[float], alive: list[float], gap: int
-) -> list[tuple[int, int, bool, str]]:
-    """Start, end, whether it may have begun earlier, and what comes after."""
+) -> list[tuple[int, int, bool, bool, str]]:
+    """Start, end, whether it may have begun earlier, whether it may have gone on, and what comes after.
+
+    With a gap rule, what was not seen may hold an export of the same spell as far away as the gap reaches.
+    """
     active = [t for t, v in enumerate(e) if v == 1]
     runs: list[list[int]] = []
     for t in active:
@@ -63,14 +70,15 @@ def spells_by_loops(
     found = []
     for run in runs:
         start, end = run[0], run[-1]
-        left = start == 0 or np.isnan(e[start - 1])
+        left = any(np.isnan(at(e, start - step)) for step in range(1, gap + 2))
+        right = any(np.isnan(at(e, end + step)) for step in range(1, gap + 2))
         if end == len(e) - 1:
             how = "end of data"
         elif np.isnan(e[end + 1]):
             how = "unobserved"
         else:
             how = "firm death" if alive[end + 1] == 0 else "exit"
-        found.append((FIRST + start, FIRST + end, bool(left), how))
+        found.append((FIRST + start, FIRST + end, left, right, how))
     return found
 
 
@@ -114,7 +122,8 @@ def test_spells(drawn: list[str], gap: int) -> None:
         e = [{"e": 1.0, "n": 0.0, "x": 0.0, "?": np.nan}[s] for s in history]
         alive = [{"e": 1.0, "n": 1.0, "x": 0.0, "?": np.nan}[s] for s in history]
         rows = data[data["firm"] == f"f{i:03d}"]
-        got = list(zip(rows["start"], rows["end"], rows["left_cens"], rows["status"], strict=True))
+        columns = ["start", "end", "left_cens", "right_cens", "status"]
+        got = list(zip(*(rows[c] for c in columns), strict=True))
         assert got == spells_by_loops(e, alive, gap), history
     periods = impact.spells(panel_of(drawn), gap=gap).person_period(left_censored=True)
     assert len(periods) == data["length"].sum() and periods["event"].sum() == data["event"].sum()

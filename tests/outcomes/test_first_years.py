@@ -136,3 +136,45 @@ def test_a_correction_without_a_month_leaves_its_year_unknown() -> None:
                           "month": [1, np.nan, 1, 1, 1, 12], "value": [100.0, -60, 100, 1, 1, 1]})  # fmt: skip
     row = impact.first_years(frame).data.iloc[0]
     assert row["calendar_1"] == 40 and row[["anniversary_1", "growth"]].isna().all()
+
+
+def to_june() -> pd.DataFrame:
+    """w ships every June to 2015; a enters in November 2013, b in February 2014."""
+    shipped = [("w", f"{y}-06-15", 1.0) for y in range(2010, 2016)]
+    shipped += [("a", "2013-11-05", 10.0), ("a", "2014-03-01", 50.0), ("a", "2015-02-01", 20.0)]
+    shipped += [("b", "2014-02-01", 11.0), ("b", "2015-03-01", 6.0)]
+    return pd.DataFrame(shipped, columns=["firm_id", "date", "value"])
+
+
+def test_the_calendar_year_in_which_the_data_end_in_june_is_not_known() -> None:
+    """2015 has six months. It is a's third and b's second calendar year; half a year would look like a fall."""
+    found = impact.first_years(to_june())
+    data = found.data.set_index("firm_id")
+    assert data.loc["a", ["calendar_1", "calendar_2"]].tolist() == [10, 50]
+    assert pd.isna(data.loc["a", "calendar_3"])
+    assert data.loc["b", "calendar_1"] == 11
+    assert data.loc["b", ["calendar_2", "calendar_3", "calendar_growth"]].isna().all()
+    # Twelve months from February 2014 are whole: 11; those that begin in February 2015 are not.
+    assert data.loc["b", "anniversary_1"] == 11 and pd.isna(data.loc["b", "anniversary_2"])
+    said = "the data end in month 6 of 2015: that calendar year is not whole"
+    assert said in found.warnings[0] and said in found.summary()
+    assert found.counts()["flags"].str.contains(said).all()
+
+
+@pytest.mark.parametrize(("correction", "of_a"), [("scaled", np.log(50 / (10 * 12 / 2))), ("first_full_year", np.nan)])  # fmt: skip
+def test_nor_is_growth_that_needs_it(correction: str, of_a: float) -> None:
+    """Scaled, a's growth is from 2013 to 2014; that to 2015 needs 2015, and so does b's."""
+    data = impact.first_years(to_june(), correction=correction).data.set_index("firm_id")  # type: ignore[arg-type]
+    assert data.loc["a", "growth"] == pytest.approx(of_a, nan_ok=True)
+    assert pd.isna(data.loc["b", "growth"]) and pd.isna(data.loc["b", "partial_year_bias"])
+
+
+def test_a_year_that_ends_in_december_is_whole_and_one_far_from_any_entry_is_not_told() -> None:
+    assert not impact.first_years(rows()).warnings
+    late = pd.concat([to_june(), pd.DataFrame({"firm_id": "w", "date": [f"{y}-06-15" for y in (2016, 2017, 2018)], "value": 1.0})])  # fmt: skip
+    assert not impact.first_years(late).warnings
+    # Years alone are taken as whole.
+    years = to_june().assign(year=lambda d: d["date"].str[:4].astype(int)).drop(columns="date")
+    assert impact.first_years(years).data.set_index("firm_id").loc["a", "calendar_3"] == 20
+    with pytest.raises(impact.DataError, match=r"look_back is 1\.5"):
+        impact.first_years(rows(), look_back=1.5)  # type: ignore[arg-type]

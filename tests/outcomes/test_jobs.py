@@ -185,6 +185,14 @@ def test_flows_by_group_sum_to_the_flows_of_all() -> None:
     without_b = table[["creation", "net"]].groupby("year").sum()
     np.testing.assert_array_equal(without_b["net"], whole["net"] - [-2, 0, -4])
     assert list(got.tidy())[:2] == ["year", "group"]
+    # A column of groups is called as in the panel, in every table, as in margins; unless that name is taken.
+    named = impact.jobs(staff(FIRMS, takes_part=marks), concept="stock", group="takes_part")
+    assert list(named.flows)[:2] == list(named.tidy())[:2] == ["year", "takes_part"]
+    assert named.flows.rename(columns={"takes_part": "group"}).equals(got.flows)
+    assert named.summary() == got.summary().replace("'group'", "'takes_part'")
+    assert len(named.plot().axes) == 2
+    taken = impact.jobs(staff(FIRMS, net=marks), concept="stock", group="net")
+    assert taken.flows.equals(got.flows) and taken.group == "group"
     with pytest.raises(impact.DataError, match="'employees' changes within"):
         impact.jobs(staff(FIRMS), concept="stock", group="employees")
 

@@ -122,7 +122,93 @@ def test_logs_become_columns_of_a_panel() -> None:
     assert panel.data["ln_products"].tolist()[0] == 0 and panel.data[
         "ln_products"
     ].isna().tolist() == [False, True]
-    assert panel.counts()["n_obs"].tolist() == [1] * 5
+    # E left: its growth is known, its logarithms are not.
+    assert panel.counts()["n_obs"].tolist() == [*[1] * 5, 2]
+    assert panel.data["exports_growth"].tolist() == [2 * 1 / 41, -2]
+
+
+def test_growth_of_a_firm_is_midpoint_growth() -> None:
+    """D enters: 2; E and F leave: -2; B and C as worked by hand; J's exports stay at 2 while its pair changes: 0.
+
+    K is in the panel and exports nothing: no growth. I was not observed in 2014: its growth is not known, though it exports in 2015.
+    """
+    rows = [(f, y, "active_nonexporter") for f in "ABCDEFGHIJK" for y in (2014, 2015)]
+    firms = pd.DataFrame(rows, columns=["firm_id", "year", "state"])
+    firms.loc[(firms["firm_id"] == "I") & (firms["year"] == 2014), "state"] = "unobserved"
+    sold = read(PAIRS)
+    sold = sold[(sold["firm_id"] != "I") | (sold["year"] == 2015)]
+    found = impact.margins(sold, panel=impact.panel(firms, unit="firm_id", time="year"))
+    table = found.firm_growth.set_index("firm_id")
+    assert (table["year"] == 2015).all() and "K" not in table.index
+    assert table.loc[["A", "D", "E", "I"], "kind"].tolist() == ["continuing", "entrant", "exiter", "unobserved"]  # fmt: skip
+    expected = {
+        "A": 2 / 41,
+        "B": 10 / 45,
+        "C": -2 / 19,
+        "D": 2,
+        "E": -2,
+        "F": -2,
+        "G": 6 / 13,
+        "H": 0,
+        "J": 0,
+    }
+    assert table["exports_growth"].dropna().to_dict() == pytest.approx(expected)
+    assert table.loc["I", ["value_before", "value"]].isna().all()
+    # Weighted by the mean of both years, firms' growth is that of all: 109 less I's 1, by 100 less I's 7.
+    weight = (table["value"] + table["value_before"]) / (108 + 93)
+    assert (weight * table["exports_growth"]).sum() == pytest.approx(found.growth.loc[0, "growth"])
+    assert found.growth.loc[0, "growth"] == 2 * 15 / 201
+    made = found.onto(impact.panel(firms, unit="firm_id", time="year"))
+    grown = made.data.set_index(["firm_id", "year"])["exports_growth"]
+    assert grown[("D", 2015)] == 2 and pd.isna(grown[("K", 2015)]) and grown.xs(2014, level=1).isna().all()  # fmt: skip
+    count = made.counts().set_index("outcome").loc["exports_growth"]
+    assert count["n_obs"] == 9 and "have no growth" in count["flags"]
+    assert found.counts().set_index("outcome").loc["exports_growth", "n_obs"] == 9
+
+
+def test_effects_on_the_logs_of_margins_add_up() -> None:
+    """|sum of the four - that on ln_value| < 1e-10, by least squares with fixed effects."""
+    rng = np.random.default_rng(3)
+    n = 600
+    rows = pd.DataFrame({
+        "firm_id": rng.integers(0, 30, n), "year": rng.integers(2010, 2016, n), "product": rng.choice(list("abcd"), n),
+        "destination": rng.choice(["DE", "FR", "US"], n), "value": rng.lognormal(8, 2, n).round(2),
+    })  # fmt: skip
+    firms = pd.DataFrame([(f, y) for f in range(30) for y in range(2010, 2016)], columns=["firm_id", "year"])  # fmt: skip
+    panel = impact.margins(rows).onto(impact.panel(firms, unit="firm_id", time="year"))
+    data = panel.data.assign(takes_part=(panel.data["firm_id"] < 12) & (panel.data["year"] > 2012))
+    data["takes_part"] = data["takes_part"].astype("float64")
+    effects = {
+        name: impact.regress(f"{name} ~ takes_part | firm_id + year", data)
+        .tidy()["estimate"]
+        .iloc[0]
+        for name in ("ln_value", "ln_destinations", "ln_products", "ln_density", "ln_average")
+    }
+    whole = effects.pop("ln_value")
+    assert abs(whole) > 1e-3 and abs(sum(effects.values()) - whole) < 1e-10
+
+
+def test_what_must_be_said_goes_onto_a_panel() -> None:
+    """C to F and J ship, and are in no row of the panel; H and I have no sector, so they are in no group."""
+    rows = pd.DataFrame([(f, y, "active_exporter") for f in "ABGHI" for y in (2014, 2015)],
+                        columns=["firm_id", "year", "state"])  # fmt: skip
+    rows["sector"] = rows["firm_id"].map({"A": "food", "B": "food", "G": "wood"})
+    panel = impact.panel(rows, unit="firm_id", time="year")
+    found = impact.margins(read(PAIRS), panel=panel, group="sector")
+    assert found.growth.groupby("sector")["change"].sum().to_dict() == {"food": 6, "wood": 3}
+    alone = "2 firms without a value of 'sector' are in no group."
+    assert alone in found.notes and alone in found.summary()
+    made = found.onto(panel)
+    assert made.notes == found.notes and any("not in the panel" in note for note in made.notes)
+
+
+def test_the_column_of_groups_has_its_own_name_unless_it_is_taken() -> None:
+    rows = pd.DataFrame([(f, y, "active_exporter", f in "AB") for f in "ABGHI" for y in (2014, 2015)],
+                        columns=["firm_id", "year", "state", "growth"])  # fmt: skip
+    panel = impact.panel(rows, unit="firm_id", time="year")
+    found = impact.margins(read(PAIRS), panel=panel, group="growth")
+    assert found.growth.set_index("group")["growth"].to_dict() == {False: -3 / 13.5, True: 6 / 43}
+    assert list(found.tidy())[:2] == ["year", "group"] and found.group == "group"
 
 
 def test_what_cannot_be_asked() -> None:

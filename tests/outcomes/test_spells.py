@@ -79,23 +79,49 @@ def test_a_spell_is_a_run_of_years_with_exports(drawn: Callable[..., impact.Pane
 def test_a_gap_of_one_year_is_bridged_when_asked(drawn: Callable[..., impact.Panel]) -> None:
     """D's gap is bridged, E's is too long; that of F may hide in what was not observed.
 
-    I stopped in 2016, the last year: had it come back in 2017, that would be the same spell.
+    I stopped in 2016, the last year: had it come back in 2017, that would be the same spell, so it has no known end. A, D, E and F begin in
+    the second year: had they exported in 2009, before a gap of one year, that would be the same spell, so their age is not known.
     """
     found = impact.spells(drawn(FIRMS), gap=1)
     assert table(found) == lines("""
-        A 2011-2012 2y #1 exit
+        A 2011-2012 2y #1 left exit
         B 2010-2012 3y #1 left exit
         C 2014-2016 3y #1 end of data
-        D 2011-2014 4y #1 gap 1 exit
-        E 2011-2011 1y #1 exit
+        D 2011-2014 4y #1 left gap 1 exit
+        E 2011-2011 1y #1 left exit
         E 2014-2014 1y #2 exit
-        F 2011-2012 2y #1 unobserved
+        F 2011-2012 2y #1 left unobserved
         G 2012-2013 2y #1 left exit
         H 2012-2012 1y #1 firm death
         I 2015-2015 1y #1 exit
     """)
-    assert found.data.set_index("firm").index[found.data["open_gap"]].tolist() == ["I"]
+    firms = found.data.set_index("firm").index
+    assert firms[found.data["open_gap"]].tolist() == ["I"]
+    assert firms[found.data["right_cens"]].tolist() == ["C", "F", "I"]
     assert "ended too late for a gap in them to be seen" in found.counts()["flags"][0]
+    # Of known age: C, E's second, H and I. E and H end at age 1, I is lost from sight then, C later.
+    assert found.risk_table().values.tolist() == [[1, 4, 2, 1], [2, 1, 0, 0], [3, 1, 0, 1]]
+    rows = found.person_period()
+    assert rows.loc[rows["event"] == 1, ["firm", "year"]].values.tolist() == [
+        ["E", 2014],
+        ["H", 2012],
+    ]
+    assert rows.loc[rows["firm"] == "I", "event"].tolist() == [0]
+
+
+def test_a_longer_gap_needs_more_years_on_both_sides(drawn: Callable[..., impact.Panel]) -> None:
+    """With gaps of two years, three years before and after must be seen: of K they are; of L the third before is not, of M the second after."""
+    found = impact.spells(drawn("""
+            2010  2011  2012  2013  2014  2015  2016  2017
+        K      .     .     .     5     5     .     .     .
+        L      ?     .     .     5     .     .     .     .
+        M      .     .     .     .     5     .     ?     .
+        N      .     .     .     5     x     x     x     x
+    """), gap=2)  # fmt: skip
+    data = found.data.set_index("firm")
+    assert data["left_cens"].to_dict() == {"K": False, "L": True, "M": False, "N": False}
+    assert data["right_cens"].to_dict() == {"K": False, "L": False, "M": True, "N": False}
+    assert data["open_gap"].equals(data["right_cens"]) and data.loc["M", "status"] == "exit"
 
 
 def test_at_risk_by_age(drawn: Callable[..., impact.Panel]) -> None:

@@ -61,7 +61,7 @@ def test_entry_is_that_of_the_verb(
             same(frame[column], made.data[column])
     assert andes.intake is not None and andes.intake.outcomes is not None
     study = andes.intake.outcomes.set_index("outcome")
-    for column in ("entrant", "new_entrant", "entry_within_2", "sustained_entry_within_2"):
+    for column in ("entrant", "new_entrant", "first_time_exporter", "re_entrant", "entry_within_2", "sustained_entry_within_2"):  # fmt: skip
         verb = made.counts().set_index("outcome").loc[column]
         assert (
             study.loc[column, ["n_obs", "n_at_risk", "n_event"]].tolist()
@@ -155,6 +155,38 @@ def test_what_a_study_cannot_ask(tmp_path: Path) -> None:
     )
     assert "horizon" in faults(tmp_path, register + "[outcomes]\nhorizons = [-1]\n")[0]
     assert "look_back" in faults(tmp_path, register + "[outcomes]\nlook_back = 0\n")[0]
+
+
+def test_a_register_of_exporters_only_is_flagged(tmp_path: Path) -> None:
+    """a and b each export in some year, and nobody else is in the register: the rates of entry say so, those of survival need nobody else."""
+    (tmp_path / "customs.csv").write_text(CUSTOMS, "utf-8")
+    firms = [f"{f},{y},3" for f in "ab" for y in (2010, 2011, 2012)]
+    sections = (
+        '[customs]\nfile = "customs.csv"\nproduct_digits = 4\n[register]\nfile = "register.csv"\nemployment = "headcount"\n'
+        "[outcomes]\nlook_back = 1\nhorizons = [1]\n"
+    )
+    assert faults(tmp_path, sections) == []
+
+    def flags(more: list[str]) -> pd.Series:
+        lines = "\n".join(["firm_id,year,employees", *firms, *more])
+        (tmp_path / "register.csv").write_text(lines, "utf-8")
+        intake = receive(tmp_path / "study.toml").intake
+        assert intake is not None and intake.outcomes is not None
+        return intake.outcomes.set_index("outcome")["flags"]
+
+    flag = "every firm exports in some year"
+    found = flags([])
+    for column in (
+        "entrant",
+        "new_entrant",
+        "first_time_exporter",
+        "re_entrant",
+        "entry_within_1",
+        "entry_after_1",
+    ):
+        assert flag in found[column], column
+    assert flag not in found["export_survival_1"] and flag not in found["adds_product"]
+    assert not flags(["c,2010,5", "c,2011,5"]).str.contains(flag).any()
 
 
 CUSTOMS = """firm_id,year,product,destination,value,currency
