@@ -45,7 +45,8 @@ def estimate(name: str, frame: pd.DataFrame) -> EffectResult:
     else:
         assert "matched" in method.takes, method.takes
         cross = frame[frame["year"] == 5].set_index("firm")
-        data = impact.match(cross, treatment="joins", on=["x"])
+        by = "ipw" if name == "aipw" else "nearest"
+        data = impact.match(cross, treatment="joins", on=["x"], method=by)
     return impact.att(data, "y", method=name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -21,6 +21,9 @@ RESERVED = ("unit", "cohort", "treated", "distance", "weight", "pair")
 """Columns that `MatchResult.candidates` adds; a covariate cannot have one of these names."""
 
 _PARTICIPANT, _CONTROL = "participant", "comparison firm"
+_NARROW = 50  # more columns than these stand in one block, since pandas is slow with many
+
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +34,43 @@ class Candidates:
     ----------
     frame : DataFrame
         One row per candidate firm (and cohort), sorted by cohort and identifier: `unit`, `cohort`
-        (missing for a cross-section), `treated` (bool), then the columns of the settings.
-    rows : Series
-        Rows of the caller's table by firm.
+        (missing for a cross-section), `treated` (bool), then the columns of the settings. Where nothing had to be
+        sorted or dropped its columns are the caller's own, copied when either is written to.
+    rows : Series or None
+        Rows of the caller's panel by firm; None for a cross-section, where each firm has one.
     left : dict of str to list
         Firms that are no candidates, by the reason.
     notes : tuple of str
+    place : array of int, shape (n,), or None
+        Row of the caller's cross-section in which each candidate stands; None for a panel.
     """
 
     frame: pd.DataFrame
-    rows: pd.Series
+    rows: pd.Series | None
     left: dict[str, list[Any]]
     notes: tuple[str, ...] = ()
+    place: IntArray | None = None
 
     @property
-    def cohorts(self) -> list[npt.NDArray[np.int64]]:
+    def cohorts(self) -> list[IntArray]:
         """Positions in `frame` of each cohort, in order; all of them for a cross-section."""
-        if self.frame["cohort"].isna().all():
+        if self.rows is None:
             return [np.arange(len(self.frame))]
         codes = pd.factorize(self.frame["cohort"], sort=True)[0]
         return [np.flatnonzero(codes == k) for k in range(codes.max() + 1)]
 
-    def ledger(self, table: str, further: dict[str, list[Any]]) -> Ledger:
+    def ledger(self, table: str, further: Mapping[str, Sized]) -> Ledger:
         """Count the rows and firms of each reason, those of the matching itself after the others."""
-        ledger = Ledger.opened(table, int(self.rows.sum()), len(self.rows))
-        remaining = len(self.rows)
+        if self.rows is None:
+            remaining = len(self.frame) + sum(map(len, self.left.values()))
+            ledger = Ledger.opened(table, remaining, remaining)
+        else:
+            remaining = len(self.rows)
+            ledger = Ledger.opened(table, int(self.rows.sum()), remaining)
         for reason, units in {**self.left, **further}.items():
             remaining -= len(units)
-            ledger = ledger.dropped(reason, int(self.rows.loc[units].sum()), remaining)
+            rows = len(units) if self.rows is None else int(self.rows.loc[units].sum())
+            ledger = ledger.dropped(reason, rows, remaining)
         return ledger
 
 
@@ -113,7 +125,7 @@ def _from_cross_section(
             "by the index, so give the data one label per firm."
         )
     given = data[settings.treatment]
-    wrong = [i for i, known in enumerate(given.isin([0, 1])) if not known]
+    wrong = np.flatnonzero(~_zero_or_one(given)).tolist()
     if wrong:
         raise DesignError(
             "The treatment is not 0 or 1.",
@@ -127,12 +139,56 @@ def _from_cross_section(
                 for i in wrong[:_SHOWN]
             ],
         )
-    frame = values.assign(unit=data.index, cohort=np.nan, treated=given.to_numpy(dtype=bool))
-    frame = _in_order(frame, settings)
+    place = _by_label(data.index)
+    treated = given.to_numpy(dtype=bool)
+    if place is not None:
+        values, treated = values.take(place), treated[place]
+    else:
+        place = np.arange(len(data))
+    values = values.reset_index(drop=True)
     left: dict[str, list[Any]] = {}
-    for arm, column, missing in _missing(frame, settings.columns):
-        left[f"{arm}: {column} is missing"] = list(frame.loc[missing, "unit"])
-    return Candidates(_complete(frame, settings), pd.Series(1, index=pd.Index(frame["unit"])), left)
+    gone = np.zeros(len(data), dtype=bool)
+    for arm, column, missing in _missing(values, pd.Series(treated), settings.columns):
+        left[f"{arm}: {column} is missing"] = list(data.index[place[missing]])
+        gone[missing] = True
+    if gone.any():
+        values = values[~gone].reset_index(drop=True)
+        treated, place = treated[~gone], place[~gone]
+    columns: dict[str, Any] = {
+        "unit": pd.Series(data.index.take(place), index=values.index),
+        "cohort": np.full(len(place), np.nan),
+        "treated": treated,
+        **{c: values[c] for c in settings.columns},
+    }
+    return Candidates(lazy_frame(columns, values.index), None, left, place=place)
+
+
+def lazy_frame(columns: Mapping[str, Any], index: pd.Index[Any]) -> pd.DataFrame:
+    """A table of the columns as they are: a Series is shared until one of its holders writes to it."""
+    return pd.DataFrame(columns, index=index, copy=len(columns) > _NARROW)
+
+
+def _zero_or_one(given: pd.Series) -> npt.NDArray[np.bool_]:
+    if isinstance(given.dtype, np.dtype) and given.dtype.kind in "biuf":
+        values = given.to_numpy()
+        return np.asarray((values == 0) | (values == 1), dtype=np.bool_)
+    return np.asarray(given.isin([0, 1]), dtype=np.bool_)
+
+
+def _by_label(index: pd.Index[Any]) -> IntArray | None:
+    """The order of the labels, so that the row order of the caller cannot matter; None where it is theirs."""
+    if index.is_monotonic_increasing:
+        return None
+    try:
+        _, order = index.sort_values(return_indexer=True)
+    except TypeError:
+        raise DesignError(_no_order(index)) from None
+    return np.asarray(order, dtype=np.int64)
+
+
+def _no_order(units: Iterable[Any]) -> str:
+    kinds = sorted({type(u).__name__ for u in units})
+    return f"The firm identifiers mix {' and '.join(kinds)} and have no order; make them all text."
 
 
 def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> Candidates:
@@ -229,9 +285,10 @@ def _who_left(frame: pd.DataFrame, settings: MatchSettings, panel: Panel) -> dic
     base = "in the year before joining"
     found = [
         (arm, f"{arm}: no row {base}", frame.index[~frame["there"] & in_arm])
-        for arm, in_arm in _arms(frame)
+        for arm, in_arm in _arms(frame["treated"])
     ]
-    for arm, column, rows in _missing(frame[frame["there"]], settings.columns):
+    there = frame[frame["there"]]
+    for arm, column, rows in _missing(there, there["treated"], settings.columns):
         found.append((arm, f"{arm}: {panel.label(column)} is missing {base}", rows))
     found.sort(key=lambda one: one[0], reverse=True)  # participants first; stable within an arm
     reasons = pd.Series(pd.NA, index=frame.index, dtype="object")
@@ -243,19 +300,22 @@ def _who_left(frame: pd.DataFrame, settings: MatchSettings, panel: Panel) -> dic
     return {reason: units for reason, units in left.items() if units}
 
 
-def _arms(frame: pd.DataFrame) -> tuple[tuple[str, pd.Series], tuple[str, pd.Series]]:
-    return (_PARTICIPANT, frame["treated"]), (_CONTROL, ~frame["treated"])
+def _arms(treated: pd.Series) -> tuple[tuple[str, pd.Series], tuple[str, pd.Series]]:
+    return (_PARTICIPANT, treated), (_CONTROL, ~treated)
 
 
 def _missing(
-    frame: pd.DataFrame, columns: Iterable[str]
+    frame: pd.DataFrame, treated: pd.Series, columns: Sequence[str]
 ) -> Iterable[tuple[str, str, pd.Index[Any]]]:
     """Arm, column and rows for each column that is missing; a row is counted at its first column."""
     seen = pd.Series(False, index=frame.index)
     for column in columns:
-        missing = frame[column].isna() & ~seen
+        missing = frame[column].isna()
+        if not missing.any():
+            continue
+        missing &= ~seen
         seen |= missing
-        for arm, in_arm in _arms(frame):
+        for arm, in_arm in _arms(treated):
             if (missing & in_arm).any():
                 yield arm, column, frame.index[missing & in_arm]
 
@@ -270,10 +330,7 @@ def _in_order(frame: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
     try:
         pd.Index(frame["unit"].unique()).sort_values()
     except TypeError:
-        kinds = sorted({type(u).__name__ for u in frame["unit"]})
-        raise DesignError(
-            f"The firm identifiers mix {' and '.join(kinds)} and have no order; make them all text."
-        ) from None
+        raise DesignError(_no_order(frame["unit"])) from None
     return frame.sort_values(["cohort", "unit"], kind="stable").reset_index(drop=True)
 
 
@@ -283,7 +340,7 @@ def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for column in settings.columns:
         if column not in settings.numbers:
-            columns[column] = data[column].to_numpy()
+            columns[column] = _as_they_are(data[column])
             continue
         values = data[column]
         bad = _not_numbers(values)
@@ -298,21 +355,33 @@ def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
         ]
         if len(bad):
             continue
-        number = values.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
-        infinite = np.flatnonzero(np.isinf(number))
+        number = values
+        if values.dtype != np.float64:  # a Series of floats is shared, not copied
+            floats = values.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
+            number = pd.Series(floats, index=data.index, copy=False)
+        infinite = np.flatnonzero(np.isinf(number.to_numpy()))
         faults += [
             Fault(
                 f"a covariate must be finite, at index {data.index[i]}",
                 "leave the cell empty, or correct it (the logarithm of 0 is a common cause)",
                 column=column,
-                value=number[i],
+                value=number.iloc[i],
             )
             for i in infinite[:_SHOWN]
         ]
         columns[column] = number
     if faults:
         raise DesignError("A covariate does not hold numbers.", faults)
-    return pd.DataFrame(columns, index=data.index)
+    return lazy_frame(columns, data.index)
+
+
+def _as_they_are(values: pd.Series) -> pd.Series:
+    """A column to match exactly on: numbers and text shared, other kinds as plain objects."""
+    kind = values.dtype
+    plain = isinstance(kind, np.dtype) and kind.kind in "biuf"
+    if plain or isinstance(kind, pd.StringDtype):
+        return values
+    return pd.Series(values.to_numpy(), index=values.index)
 
 
 def _not_numbers(values: pd.Series) -> npt.NDArray[np.int64]:

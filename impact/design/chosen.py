@@ -71,8 +71,11 @@ def strata_codes(cohort: pd.DataFrame, exact: tuple[str, ...]) -> IntArray:
     """One number per combination of the exact columns."""
     if not exact:
         return np.zeros(len(cohort), dtype=np.int64)
-    groups = cohort.groupby(list(exact), sort=False, dropna=False).ngroup()
-    return np.asarray(groups, dtype=np.int64)
+    codes = np.zeros(len(cohort), dtype=np.int64)
+    for number, column in enumerate(exact):
+        level, levels = pd.factorize(cohort[column], use_na_sentinel=False)
+        codes = level if number == 0 else pd.factorize(codes * len(levels) + level)[0]
+    return np.asarray(codes, dtype=np.int64)
 
 
 def set_weights(treated: npt.NDArray[np.bool_], sets: IntArray, estimand: str) -> FloatArray:

@@ -21,10 +21,24 @@ from impact.core.panel import Panel
 from impact.core.registry import METHODS
 
 # Imported for what they register.
+from impact.design import cbps as _cbps  # noqa: F401
+from impact.design import coarsened as _coarsened  # noqa: F401
+from impact.design import entropy as _entropy  # noqa: F401
+from impact.design import exact as _exact  # noqa: F401
+from impact.design import full as _full  # noqa: F401
+from impact.design import ipw as _ipw  # noqa: F401
+from impact.design import mahalanobis as _mahalanobis  # noqa: F401
 from impact.design import nearest as _nearest  # noqa: F401
+from impact.design import optimal as _optimal  # noqa: F401
+from impact.design import subclass as _subclass  # noqa: F401
 from impact.design.balance import balance_table, effective_sample_size, indicator_columns
-from impact.design.candidates import Candidates, gather
+from impact.design.before_joining import numbers_before
+from impact.design.candidates import Candidates, gather, lazy_frame
 from impact.design.chosen import Chosen, Weighting, set_weights, strata_codes
+from impact.design.joint_balance import joint_balance, joint_sentence
+from impact.design.overlap import common_support, overlap_sentence, overlap_table, score_of
+from impact.design.paths import path_table
+from impact.design.quality import left_out, quality_table, unmatched_table
 from impact.design.request import DEFAULT_SEED, Estimand, MatchSettings, as_names
 from impact.design.words import methods_sentence
 
@@ -126,19 +140,25 @@ class MatchResult:
         return table
 
     def _balance_of(self, frame: pd.DataFrame) -> pd.DataFrame:
-        settings = self.settings
-        columns = frame[[*settings.on]].astype("float64")
-        exact = indicator_columns(frame, [c for c in settings.exact if c not in settings.on])
-        columns = pd.concat([columns, exact], axis=1)
-        if frame["distance"].notna().all():
-            columns.insert(0, "distance", frame["distance"])
         return balance_table(
-            columns,
+            self._balance_columns(frame),
             frame["treated"].to_numpy(dtype=bool),
             _weights_before(frame),
             frame["weight"].to_numpy(dtype=np.float64),
-            pooled=settings.estimand != "ATT",
+            pooled=self.settings.estimand != "ATT",
         )
+
+    def _covariates_of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        settings = self.settings
+        columns = frame[[*settings.on]].astype("float64")
+        exact = indicator_columns(frame, [c for c in settings.exact if c not in settings.on])
+        return pd.concat([columns, exact], axis=1)
+
+    def _balance_columns(self, frame: pd.DataFrame) -> pd.DataFrame:
+        columns = self._covariates_of(frame)
+        if frame["distance"].notna().all():
+            columns.insert(0, "distance", frame["distance"])
+        return columns
 
     def sizes(self) -> pd.DataFrame:
         """Firms in each arm before and after matching, with their effective sample sizes.
@@ -159,17 +179,249 @@ class MatchResult:
             {"n_treated": "int64", "n_control": "int64"}
         )
 
-    def plot(self, **words: Any) -> Figure:
-        """Draw the love plot: absolute standardised mean differences before and after.
+    def joint_balance(self) -> pd.DataFrame:
+        """Test whether all differences between the arms' means can be chance, before and after matching.
+
+        Returns
+        -------
+        DataFrame
+            Rows `before` and `after`; `test`, `statistic` (chi-squared), `df` (the rank), `p_value`, and `n_clusters`: the strata or
+            firms on which the variance rests. Missing where nothing is left to chance, or covariates are as many as strata or firms.
+
+        Notes
+        -----
+        `hansen_bowers`: the omnibus test d2 of Hansen and Bowers (2008). Before matching all firms (of a cohort) are one stratum,
+        after it each pair or set is; joining is as likely for each firm of a stratum. `wald`: the weighted differences that
+        `balance()` shows, over their covariance. It stands where firms serve more than once (groups of pairs that share a control are
+        the clusters; firms that are in sets of several cohorts count as one), and for weights, where the covariance counts that the score was estimated. Weights that balance the means by
+        construction leave nothing to test. See `impact.design.joint_balance`.
+
+        The test has more power the more firms there are: a small p does not say that a difference matters, `balance()` does (Imai,
+        King and Stuart 2008).
+
+        References
+        ----------
+        Hansen and Bowers (2008), Covariate balance in simple, stratified and clustered comparative studies, Statistical Science 23.
+
+        Examples
+        --------
+        >>> firms = pd.DataFrame({"joined": [1, 1, 1, 0, 0, 0, 0], "size": [3.0, 9.0, 5.0, 2.0, 4.0, 8.0, 20.0]})
+        >>> matched = match(firms, treatment="joined", on=["size"], distance="size")
+        >>> matched.joint_balance().round(3)[["test", "statistic", "df", "p_value"]]
+                         test  statistic  df  p_value
+        before  hansen_bowers      0.363   1    0.547
+        after   hansen_bowers      3.000   1    0.083
+        """
+        return joint_balance(
+            self.candidates,
+            self._covariates_of(self.candidates),
+            _weights_before(self.candidates),
+            kind=self.kind,
+            pairs=self.pairs,
+            weighting=self.weighting,
+        )
+
+    def overlap(
+        self,
+        value: str | None = None,
+        limits: tuple[float, float] | None = None,
+        *,
+        by_cohort: bool = False,
+    ) -> pd.DataFrame:
+        """Say where the scores of both arms reach, and what trimming would drop: in firms, and in euros.
 
         Parameters
         ----------
-        **words
-            Other texts and threshold of the figure; see `impact.display.love.love_figure`.
+        value : str, optional
+            A column of amounts whose sum is reported, such as exports; in a panel that of the year before joining.
+        limits : (low, high), optional
+            Limits of the score to report besides the usual ones.
+        by_cohort : bool
+            One block of rows for each cohort of a panel, with a first column `cohort`.
+
+        Returns
+        -------
+        DataFrame
+            Two rows (`arm`) for each `rule`: "common support" (from the larger of the arms' smallest scores to the smaller of their
+            largest), [0.01, 0.99], [0.1, 0.9] and the optimum of Crump et al. Columns `low`, `high`; `score_min`, `score_max` of the
+            arm; `n`, `n_outside`, `share_outside`; with `value` also `<value>_all`, `_dropped`, `_share_dropped`, and the firms whose
+            amount is `_unknown`. Scores of the linear predictor are shown as probabilities; where a given score is no probability,
+            rules for one are missing.
+
+        Raises
+        ------
+        DesignError
+            If the method has no score, or `value` does not hold numbers known before joining.
+
+        Notes
+        -----
+        Limits are found cohort by cohort. Over all cohorts a firm is outside where it is so for every cohort to which it was
+        offered, its amount is the mean of those years, and limits that differ by cohort are missing.
+
+        References
+        ----------
+        Crump, Hotz, Imbens and Mitnik (2009), Dealing with limited overlap in estimation of average treatment effects, Biometrika 96.
+
+        Examples
+        --------
+        >>> firms = pd.DataFrame({"joined": [1, 1, 0, 0, 0, 0], "size": [3.0, 9.0, 2.0, 4.0, 8.0, 20.0],
+        ...                       "exports_eur": [10.0, 90.0, 0.0, 5.0, 60.0, 500.0]})
+        >>> matched = match(firms, treatment="joined", on=["size"], distance="size")
+        >>> table = matched.overlap("exports_eur")  # only the firms of size 2 and 20 are outside
+        >>> table[["arm", "low", "high", "n_outside", "exports_eur_dropped"]].head(2)
+                        arm  low  high  n_outside  exports_eur_dropped
+        0      participants  3.0   9.0          0                  0.0
+        1  comparison firms  3.0   9.0          2                500.0
         """
+        amount = None if value is None else numbers_before(self.data, self.candidates, value)
+        return overlap_table(
+            self.candidates,
+            self.settings,
+            amount=amount,
+            value=value,
+            limits=limits,
+            by_cohort=by_cohort,
+        )
+
+    def quality(self) -> pd.DataFrame:
+        """Describe how close pairs are, how often controls serve, how large sets are and how weights spread.
+
+        Returns
+        -------
+        DataFrame
+            `measure`, `arm` (missing where it concerns both), `level`, `value`. For pairs quantiles of the distance, and of the
+            difference of scores in standard deviations (n - 1, over the candidates of the cohort; missing without a score),
+            participants by number of controls and controls by number of uses; for sets their number and sizes; for all, firms
+            with weight, effective sample size, quantiles of the weights, and the share of the largest and the five largest.
+        """
+        return quality_table(self.candidates, self.pairs, self.kind)
+
+    def unmatched(self) -> pd.DataFrame:
+        """Compare participants that were left unmatched with those that were matched.
+
+        Returns
+        -------
+        DataFrame
+            `covariate, mean_matched, mean_unmatched, difference, smd`, the score first; `smd` divides by the standard deviation of
+            all participants with known covariates. `attrs` hold `n_matched`, `n_unmatched`, and in `reasons` the number of
+            participants by the reason for which they were left out, those that were no candidates (such as for a missing
+            covariate) included. `unmatched_firms()` names them.
+        """
+        columns = self._balance_columns(self.candidates)
+        treated = self.candidates["treated"].to_numpy(dtype=bool)
+        weights = self.candidates["weight"].to_numpy(dtype=np.float64)
+        table = unmatched_table(columns, treated, _weights_before(self.candidates), weights)
+        reasons = self.unmatched_firms()["reason"].value_counts(sort=False)
+        table.attrs = {
+            "n_matched": int((weights[treated] > 0).sum()),
+            "n_unmatched": int((weights[treated] == 0).sum()),
+            "reasons": {str(r): int(n) for r, n in reasons.items()},
+        }
+        return table
+
+    def unmatched_firms(self) -> pd.DataFrame:
+        """Name the participants that were left out.
+
+        Returns
+        -------
+        DataFrame
+            `unit`, `cohort` (missing for a cross-section), `candidate` (whether all that matching needs was known of
+            it), `reason` as in the ledger.
+        """
+        return left_out(
+            self.candidates,
+            _unmatched(self.candidates, self.settings, self.kind),
+            gather(self.data, self.settings).left,
+        )
+
+    def paths(self, outcome: str, years_before: int | None = None) -> pd.DataFrame:
+        """Follow a column over the years before joining, in both arms, before and after matching.
+
+        Parameters
+        ----------
+        outcome : str
+            A column of the panel.
+        years_before : int, optional
+            Years before joining to show, from 1; all that the panel has where missing. Years from joining on are never shown: a
+            design does not look at outcomes.
+
+        Returns
+        -------
+        DataFrame
+            `sample` (`before` or `after`), `event_time` (-1 is the year before joining), weighted means of the arms, their
+            `difference`, the firms with a known value and the cohorts that they belong to. A cohort counts in a year in which both
+            arms have a known value, so arms are of the same calendar years.
+
+        Raises
+        ------
+        DesignError
+            Without a panel; if the column does not hold numbers; if no year is left to show.
+        """
+        if not isinstance(self.data, Panel):
+            raise DesignError(
+                "A cross-section has one year and no paths; give `match` a panel (impact.panel)."
+            )
+        before = _weights_before(self.candidates)
+        return path_table(self.data, self.candidates, before, outcome, years_before)
+
+    def plot(
+        self,
+        kind: Literal["love", "overlap", "paths"] = "love",
+        *,
+        outcome: str | None = None,
+        years_before: int | None = None,
+        **words: Any,
+    ) -> Figure:
+        """Draw the love plot (absolute standardised mean differences before and after), the overlap of scores, or paths.
+
+        Parameters
+        ----------
+        kind : {"love", "overlap", "paths"}
+            `"overlap"` needs a score, and marks the common support of all cohorts together; `"paths"` needs a panel and an `outcome`, whose years before joining it shows.
+        outcome, years_before
+            See `paths`.
+        **words
+            Other texts of the figure; see `impact.display.love.love_figure`, `impact.display.overlap.overlap_figure` and
+            `impact.display.paths.path_figure`.
+
+        Raises
+        ------
+        DesignError
+            If there is no such figure, or what it needs is not there.
+        """
+        if (kind == "paths") != (outcome is not None) or kind not in ("love", "overlap", "paths"):
+            raise DesignError(
+                f"plot({kind!r}) with outcome={outcome!r}: draw 'love' or 'overlap', or 'paths' with the column to follow in `outcome`."
+            )
+        if kind == "overlap":
+            return self._overlap_figure(words)
+        if outcome is not None:
+            from impact.display.paths import path_figure
+
+            table = self.paths(outcome, years_before)
+            label = self.data.label(outcome) if isinstance(self.data, Panel) else outcome
+            return path_figure(table, **{"label": label, **words})
         from impact.display.love import love_figure
 
         return love_figure(self.balance(), labels=self.labels(), **words)
+
+    def _overlap_figure(self, words: dict[str, Any]) -> Figure:
+        from impact.display.overlap import overlap_figure
+
+        frame = self.candidates
+        score, probability = score_of(frame, self.settings)
+        treated = frame["treated"].to_numpy(dtype=bool)
+        scores = pd.DataFrame(
+            {
+                "score": score,
+                "treated": treated,
+                "before": _weights_before(frame),
+                "after": frame["weight"],
+            }
+        )
+        said = {"x_label": "Probability of joining" if probability else "Score"}
+        support = common_support(score, treated)
+        return overlap_figure(scores, support=support, **{**said, **words})
 
     def labels(self) -> dict[str, str]:
         """Words for the rows of `balance()`."""
@@ -189,7 +441,10 @@ class MatchResult:
             shown.to_string(index=False, float_format=lambda x: f"{x:.3f}"),
             self.methods_sentence(),
         ]
-        return "\n".join([*parts, *self.notes])
+        parts.append(joint_sentence(self.joint_balance()))
+        if self.candidates["distance"].notna().any():
+            parts.append(overlap_sentence(self.overlap()))
+        return "\n".join([*(part for part in parts if part), *self.notes])
 
     def methods_sentence(self) -> str:
         """Who was matched to whom, on what, when, how, how many, and how alike they became."""
@@ -200,6 +455,7 @@ class MatchResult:
             self.balance(),
             self.labels(),
             treated=self.candidates.loc[self.candidates["treated"]],
+            controls=int(self.sizes().loc["after", "n_control"]),
             panel=panel,
             cohorts=self.balance(by_cohort=True) if several else None,
         )
@@ -339,7 +595,12 @@ def _nobody(candidates: Candidates, settings: MatchSettings) -> str:
     remedy = " or ".join(
         [
             *(["widen the caliper"] if settings.caliper is not None else []),
-            *(["match exactly on fewer columns"] if settings.exact else []),
+            *(["coarsen into fewer bins (`cutpoints`)"] if settings.method == "coarsened" else []),
+            *(
+                ["match exactly on fewer columns"]
+                if settings.exact or settings.method == "exact"
+                else []
+            ),
         ]
     )
     return f"None of {n:,} participants found a comparison firm; {remedy}."
@@ -355,13 +616,13 @@ def _result(
     if isinstance(data, Panel):
         keys = data.data[data.unit]
         distance = frame.set_index(["cohort", "unit"])["distance"]
+        by_firm = frame.groupby("unit", sort=False)["weight"].sum()
+        weights = keys.map(by_firm).fillna(0.0).astype("float64").rename("weight")
     else:
-        data = data.copy()
-        keys = pd.Series(data.index, index=data.index)
-        distance = frame.set_index("unit")["distance"].reindex(data.index)
+        data = data.copy(deep=False)  # shared until one of its holders writes to it
+        distance = _on_rows(data, candidates, frame["distance"], np.nan)
+        weights = _on_rows(data, candidates, frame["weight"], 0.0)
         pairs = pairs.drop(columns="cohort")
-    by_firm = frame.groupby("unit", sort=False)["weight"].sum()
-    weights = keys.map(by_firm).fillna(0.0).astype("float64").rename("weight")
     return MatchResult(
         data=data,
         pairs=pairs,
@@ -377,38 +638,53 @@ def _result(
     )
 
 
+def _on_rows(
+    data: pd.DataFrame, candidates: Candidates, values: pd.Series, other: float
+) -> pd.Series:
+    """What is known of candidates on the rows of the caller's cross-section."""
+    rows = np.full(len(data), other)
+    rows[candidates.place] = values.to_numpy()
+    return pd.Series(rows, index=data.index, name=values.name)
+
+
 def _matched(
     frame: pd.DataFrame, chosen: Chosen, settings: MatchSettings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pairs under their names, and the candidates with score, weight and number of the matched set."""
-    columns = [c for c in settings.columns if c != "distance"]
-    out = frame[["unit", "cohort", "treated", *columns]].assign(distance=chosen.score)
-    pair = pd.Series(pd.NA, index=frame.index, dtype="Int64")
+    number = np.zeros(len(frame), dtype=np.int64)
     found = chosen.pairs if chosen.pairs is not None else _NO_PAIRS
     found = found.sort_values(["treated", "rank"], kind="stable").reset_index(drop=True)
-    number = pd.factorize(found["treated"], sort=True)[0] + 1
+    pair = pd.factorize(found["treated"], sort=True)[0] + 1
     if chosen.pairs is not None:
         weights = _candidate_weights(frame, found)
-        pair.iloc[found["treated"].to_numpy()] = number
+        number[found["treated"].to_numpy()] = pair
         if not settings.replace:
-            pair.iloc[found["control"].to_numpy()] = number
+            number[found["control"].to_numpy()] = pair
     elif chosen.sets is not None:
         weights = set_weights(frame["treated"].to_numpy(dtype=bool), chosen.sets, settings.estimand)
-        pair = pd.Series(chosen.sets, index=frame.index, dtype="Int64").mask(chosen.sets == 0)
+        number = chosen.sets
     else:
         assert chosen.weights is not None
         weights = chosen.weights
+    units = frame["unit"].array
     pairs = pd.DataFrame(
         {
-            "pair": number,
+            "pair": pair,
             "cohort": frame["cohort"].to_numpy()[found["treated"]],
-            "treated": frame["unit"].to_numpy()[found["treated"]],
-            "control": frame["unit"].to_numpy()[found["control"]],
+            "treated": units.take(found["treated"].to_numpy()),
+            "control": units.take(found["control"].to_numpy()),
             "rank": found["rank"].to_numpy(),
             "distance": found["distance"].to_numpy(),
         }
     )
-    return pairs, out.assign(weight=weights, pair=pair)
+    columns = ["unit", "cohort", "treated", *(c for c in settings.columns if c != "distance")]
+    out: dict[str, Any] = {c: frame[c] for c in columns}
+    out |= {
+        "distance": chosen.score,
+        "weight": weights,
+        "pair": pd.arrays.IntegerArray(np.asarray(number, dtype=np.int64), number == 0),
+    }
+    return pairs, lazy_frame(out, frame.index)
 
 
 _NO_PAIRS = pd.DataFrame(
@@ -419,51 +695,64 @@ _NO_PAIRS = pd.DataFrame(
 def _candidate_weights(frame: pd.DataFrame, found: pd.DataFrame) -> FloatArray:
     """One for each matched participant; its controls share one, scaled to their number."""
     weights = np.zeros(len(frame))
-    share = 1.0 / found.groupby("treated")["control"].transform("size").to_numpy(dtype=np.float64)
-    np.add.at(weights, found["control"].to_numpy(), share)
-    controls = frame["unit"].to_numpy()[found["control"]]
-    weights *= pd.Series(controls).nunique() / weights.sum()
+    t, c = found["treated"].to_numpy(), found["control"].to_numpy()
+    np.add.at(weights, c, 1.0 / np.bincount(t, minlength=1)[t])
+    if frame["cohort"].isna().all():
+        firms = int(np.count_nonzero(weights))
+    else:  # a firm may serve in several cohorts
+        firms = frame["unit"].iloc[c].nunique()
+    weights *= firms / weights.sum()
     weights[found["treated"].to_numpy()] = 1.0
     return weights
 
 
-def _unmatched(frame: pd.DataFrame, settings: MatchSettings, kind: str) -> dict[str, list[Any]]:
+def _unmatched(
+    frame: pd.DataFrame, settings: MatchSettings, kind: str
+) -> dict[str, pd.Index[Any] | pd.Series]:
     """Candidates that were not matched, by the reason."""
     treated = frame["treated"].to_numpy(dtype=bool)
+    unweighted = (frame["weight"] == 0).to_numpy()
+    unmatched = treated & unweighted
     lonely = np.zeros(len(frame), dtype=bool)
-    if settings.exact:
-        strata = pd.Series(strata_codes(frame, ("cohort", *settings.exact)))
-        lonely = (~frame["treated"]).groupby(strata).transform("sum").to_numpy() == 0
-    unmatched = treated & (frame["weight"] == 0).to_numpy()
-    controls = frame[~treated].groupby("unit", sort=True)["weight"].sum()
+    if settings.exact and unmatched.any():
+        strata = strata_codes(frame, ("cohort", *settings.exact))
+        lonely = (np.bincount(strata, weights=~treated) == 0)[strata]
+    if frame["cohort"].isna().all():
+        spared: pd.Index[Any] | pd.Series = frame.loc[~treated & unweighted, "unit"]
+    else:
+        controls = frame[~treated].groupby("unit", sort=True)["weight"].sum()
+        spared = controls.index[controls == 0]
     where = " within the caliper" if settings.caliper is not None else ""
+    room = " that has room" if {"min_controls", "max_controls"} & set(settings.options) else ""
     alone = {
         "pairs": f"no comparison firm left{where}",
-        "sets": "no comparison firm in its stratum",
+        "sets": f"no comparison firm in its stratum{where}{room}",
         "weights": "given no weight",
     }
     spare = {
         "pairs": "not chosen",
-        "sets": "no participant in its stratum",
+        "sets": f"no participant in its stratum{where}{room}",
         "weights": "given no weight",
     }
     reasons = {
-        f"participant: {alone[kind]}": list(frame.loc[unmatched & ~lonely, "unit"]),
-        f"comparison firm: {spare[kind]}": list(controls.index[controls == 0]),
+        f"participant: {alone[kind]}": frame.loc[unmatched & ~lonely, "unit"],
+        f"comparison firm: {spare[kind]}": spared,
     }
     if (unmatched & lonely).any():
         name = f"participant: no comparison firm agrees on {' and '.join(settings.exact)}"
-        reasons = {name: list(frame.loc[unmatched & lonely, "unit"]), **reasons}
+        reasons = {name: frame.loc[unmatched & lonely, "unit"], **reasons}
     return reasons
 
 
 def _reuse_notes(pairs: pd.DataFrame, settings: MatchSettings) -> list[str]:
     notes = []
-    short = int((pairs.groupby("pair")["control"].size() < settings.ratio).sum())
+    short = int((pairs["pair"].value_counts() < settings.ratio).sum()) if settings.ratio > 1 else 0
     if short:
         notes.append(f"{short:,} matched participants have fewer than {settings.ratio} controls.")
+    if not settings.replace or pairs.empty:
+        return notes
     uses = pairs["control"].value_counts()
-    if settings.replace and uses.max() > 1:
+    if uses.max() > 1:
         notes.append(
             f"{int((uses > 1).sum()):,} of {len(uses):,} controls serve more than once, one of them "
             f"{int(uses.max())} times."

@@ -12,12 +12,14 @@ import pandas as pd
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray, infer
 from impact.core.tidy import estimate_table
-from impact.engines.glm import BinaryFit, Link, fit_binary
+from impact.engines.glm import BinaryFit, Design, Link, fit_binary
 
 BoolArray = npt.NDArray[np.bool_]
 
 _CONSTANT = 1e-10  # a spread this small beside the mean is rounding
 _COLLINEAR = 1e-7  # what is left of a standardised column after the columns before it
+_CLEARLY = 1e-4  # above this, neither needs a closer look
+_BLOCK = 16_384  # rows that fit into a processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,14 @@ class Propensity:
 
 
 def fit_propensity(
-    x: FloatArray, names: Sequence[str], treated: BoolArray, link: Link
+    x: FloatArray | Sequence[FloatArray], names: Sequence[str], treated: BoolArray, link: Link
 ) -> Propensity:
     """Estimate the probability of joining by logit or probit.
 
     Parameters
     ----------
-    x : array, shape (n, k)
-        Covariates.
+    x : array, shape (n, k), or sequence of k arrays, each of shape (n,)
+        Covariates; columns of their own need not be put into one table first.
     names : sequence of str
         Their names.
     treated : array of bool, shape (n,)
@@ -77,18 +79,19 @@ def fit_propensity(
     >>> round(float(score.probability.sum()), 8)
     3.0
     """
-    kept, dropped = independent_columns(x, names)
+    columns = list(x.T) if isinstance(x, np.ndarray) else list(x)
+    kept, dropped = independent_columns(columns, names)
     if not kept:
         raise DesignError(
-            f"No covariate varies among these {len(x):,} firms ({', '.join(names)}); there is nothing "
-            "to match on."
+            f"No covariate varies among these {len(treated):,} firms ({', '.join(names)}); there is "
+            "nothing to match on."
         )
-    center, scale = x[:, kept].mean(axis=0), x[:, kept].std(axis=0)
-    z = (x[:, kept] - center) / scale
-    design = np.column_stack([np.ones(len(z)), z])
+    center = np.array([columns[j].mean() for j in kept])
+    scale = np.array([columns[j].std() for j in kept])
+    design = Design([columns[j] for j in kept], center, scale)
     fit = fit_binary(treated.astype(np.float64), design, link)
     kept_names = [names[j] for j in kept]
-    _refuse_separation(fit, z, treated, kept_names)
+    _refuse_separation(fit, design.columns, treated, kept_names)
     return Propensity(
         linear=fit.linear_predictor,
         probability=fit.fitted,
@@ -98,7 +101,7 @@ def fit_propensity(
 
 
 def independent_columns(
-    x: FloatArray, names: Sequence[str]
+    x: FloatArray | Sequence[FloatArray], names: Sequence[str]
 ) -> tuple[list[int], list[tuple[str, str]]]:
     """Columns that vary and are no combination of those before them; the others with the reason.
 
@@ -108,13 +111,16 @@ def independent_columns(
     >>> independent_columns(x, ["size", "double", "same"])
     ([0], [('double', 'is a combination of covariates before it'), ('same', 'is constant')])
     """
+    columns = list(x.T) if isinstance(x, np.ndarray) else x
+    if _clearly_independent(columns):
+        return list(range(len(columns))), []
     kept: list[int] = []
     dropped = []
     basis: list[FloatArray] = []
     for j, name in enumerate(names):
-        column = x[:, j] - x[:, j].mean()
+        column = columns[j] - columns[j].mean()
         norm = float(np.linalg.norm(column))
-        if norm <= _CONSTANT * max(float(np.linalg.norm(x[:, j])), np.finfo(float).tiny):
+        if norm <= _CONSTANT * max(float(np.linalg.norm(columns[j])), np.finfo(float).tiny):
             dropped.append((name, "is constant"))
             continue
         rest = column / norm
@@ -130,8 +136,33 @@ def independent_columns(
     return kept, dropped
 
 
+def _clearly_independent(columns: Sequence[FloatArray]) -> bool:
+    """Whether the correlations alone show that no column is close to constant or to a combination.
+
+    They lose half of the digits, so what is close is looked at column by column.
+    """
+    n, k = (len(columns[0]) if len(columns) else 0), len(columns)
+    if not n:
+        return False
+    center = np.array([column.mean() for column in columns])
+    cross = np.zeros((k, k))
+    for start in range(0, n, _BLOCK):
+        rows = np.stack([c[start : start + _BLOCK] for c in columns]) - center[:, None]
+        cross += rows @ rows.T
+    with np.errstate(all="ignore"):
+        around_zero = np.diag(cross) + n * center**2
+        if not (np.diag(cross) > _CLEARLY**2 * around_zero).all():
+            return False
+        norm = np.sqrt(np.diag(cross))
+        try:
+            left = np.diag(np.linalg.cholesky(cross / np.outer(norm, norm)))
+        except np.linalg.LinAlgError:
+            return False
+    return bool((left > _CLEARLY).all())
+
+
 def _refuse_separation(
-    fit: BinaryFit, z: FloatArray, treated: BoolArray, names: Sequence[str]
+    fit: BinaryFit, columns: Sequence[FloatArray], treated: BoolArray, names: Sequence[str]
 ) -> None:
     if fit.separated.any():
         count = int(fit.separated.sum())
@@ -142,7 +173,7 @@ def _refuse_separation(
                 f"for {count:,} of {len(treated):,} firms the covariates tell without error whether "
                 "they joined"
             )
-        alone = [n for n, column in zip(names, z.T, strict=True) if _separates(column, treated)]
+        alone = [n for n, column in zip(names, columns, strict=True) if _separates(column, treated)]
         blame = f" ({', '.join(alone)} does so alone)" if alone else ""
         raise DesignError(
             f"The score cannot be estimated: {found}{blame}, so there is nobody to compare them with. "

@@ -69,6 +69,13 @@ class MatchSettings:
         if isinstance(self.ratio, bool) or self.ratio != int(self.ratio) or self.ratio < 1:
             raise DesignError(f"ratio is {self.ratio!r}; it is a whole number from 1.")
         self._check_caliper()
+        if self.method == "mahalanobis" and self.caliper is None:
+            if self.distance not in ("logit", "mahalanobis"):
+                raise DesignError(
+                    f"distance is {self.distance!r}, but Mahalanobis matching uses a score for its caliper alone: give a "
+                    "caliper, or leave `distance` out."
+                )
+            object.__setattr__(self, "distance", "mahalanobis")  # no score is estimated for nothing
 
     def _check_caliper(self) -> None:
         if self.caliper is None:
@@ -120,9 +127,10 @@ class MatchSettings:
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """Columns that must hold numbers: the covariates and a given score."""
+        """Columns that must hold numbers: the covariates, a given score, base weights."""
         given = () if self.given is None else (self.given,)
-        return tuple(dict.fromkeys((*self.on, *given)))
+        base = self.options.get("base_weights")
+        return tuple(dict.fromkeys((*self.on, *given, *(() if base is None else (base,)))))
 
     @property
     def columns(self) -> tuple[str, ...]:

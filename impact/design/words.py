@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
@@ -28,29 +28,143 @@ def methods_sentence(
     labels: Mapping[str, str],
     *,
     treated: pd.DataFrame,
+    controls: int,
     panel: bool,
     cohorts: pd.DataFrame | None = None,
 ) -> str:
     """Say who was matched to whom, on what, when, how, how many, and how alike they became."""
     matched = treated[treated["weight"] > 0]
     names = [labels.get(c, c) for c in settings.on]
-    parts = [
-        f"{len(matched):,} of {len(treated):,} participants with known covariates were matched to "
-        f"{_controls(settings, panel)}",
-        f"by nearest neighbour on {_distance(settings)} (covariates: {', '.join(names)})",
-    ]
-    if settings.exact:
+    some = f"{len(matched):,} of {len(treated):,} participants with known covariates"
+    if settings.method in _WEIGHTS:
+        parts = [
+            f"{some} were compared with {controls:,} {_who(settings, panel)}",
+            f"weighted {_WEIGHTS[settings.method](settings)} (covariates: {', '.join(names)})",
+        ]
+    elif settings.method in _SETS:
+        others = f"{controls:,} {_who(settings, panel)}, in {matched['pair'].nunique():,} sets"
+        if settings.option("k2k", False):
+            others = _controls(settings, panel)
+        names = [labels.get(c, c) for c in settings.on if c not in settings.exact]
+        also = [labels.get(c, c) for c in settings.exact]
+        parts = _SETS[settings.method](settings, some, others, names, also)
+    else:
+        parts = [
+            f"{some} were matched to {_controls(settings, panel)}",
+            f"{_HOW.get(settings.method, 'by nearest neighbour')} on {_distance(settings)} (covariates: {', '.join(names)})",
+        ]
+    if settings.exact and settings.method not in _SETS:
         parts.append(f"exactly on {', '.join(labels.get(c, c) for c in settings.exact)}")
-    parts.append(_caliper(settings))
+    if settings.method not in {*_WEIGHTS, *_SETS}:
+        parts.append(_caliper(settings))
     if panel:
         parts.append("all measured in the year before joining")
-    parts.append(_ORDERS[settings.order].format(seed=settings.seed))
-    if settings.order in ("largest", "smallest") and settings.distance == "mahalanobis":
-        parts[-1] = _ORDERS["data"]
+    if settings.method not in {*_WEIGHTS, *_SETS, *_HOW}:
+        parts.append(_ORDERS[settings.order].format(seed=settings.seed))
+        if settings.order in ("largest", "smallest") and settings.distance == "mahalanobis":
+            parts[-1] = _ORDERS["data"]
     sentences = [", ".join(parts) + ".", *_by_cohort(treated, panel), _worst(balance, labels)]
     if cohorts is not None:  # pooled, cohorts out of balance in opposite directions look balanced
         sentences.append(_worst(cohorts, labels, "Within a single cohort it was"))
     return " ".join(sentences)
+
+
+def _who(settings: MatchSettings, panel: bool) -> str:
+    who = {"never": "never joined", "not_yet": "had not joined"}[settings.control]
+    return f"firms that {who if panel else 'did not participate'}"
+
+
+def _ipw(settings: MatchSettings) -> str:
+    score = _SCORES.get(settings.distance, f"the probability in column '{settings.distance}'")
+    target = {
+        "ATT": "to the participants",
+        "ATE": "to all firms",
+        "ATO": "to the firms that could have been of either arm (overlap weights)",
+    }[settings.estimand]
+    trim = settings.option("trim", None)
+    return f"{target} by {score}" + ("" if trim is None else f", trimmed ({trim})")
+
+
+def _entropy(settings: MatchSettings) -> str:
+    target = {"ATT": "the participants", "ATE": "all firms"}[settings.estimand]
+    moments = {1: "means", 2: "means and variances", 3: "first three moments"}
+    return f"by entropy balancing to the {moments[settings.option('moments', 1)]} of {target}"
+
+
+def _cbps(settings: MatchSettings) -> str:
+    return "by a covariate balancing propensity score (just identified)"
+
+
+_WEIGHTS: Mapping[str, Callable[[MatchSettings], str]] = {
+    "ipw": _ipw, "entropy": _entropy, "cbps": _cbps,
+}  # fmt: skip
+
+
+def _exact(
+    settings: MatchSettings, some: str, others: str, names: list[str], also: list[str]
+) -> list[str]:
+    agree = ", ".join([*names, *also])
+    return [f"{some} were grouped with {others} of firms that agree on {agree}", _target(settings)]
+
+
+def _coarsened(
+    settings: MatchSettings, some: str, others: str, names: list[str], also: list[str]
+) -> list[str]:
+    bins = [f"in the same bins of {', '.join(names)} ({_cuts(settings)})"] if names else []
+    cell = " ".join([*bins, *([f"with the same {', '.join(also)}"] if also else [])])
+    if settings.option("k2k", False):
+        nearest = f"the nearest by Mahalanobis distance among those {cell}"
+        return [f"{some} were matched to {others}", nearest, _ORDERS["data"]]
+    return [f"{some} were grouped with {others} of firms {cell}", _target(settings)]
+
+
+def _cuts(settings: MatchSettings) -> str:
+    cuts = settings.option("cutpoints", "sturges")
+    rules = {"sturges": "Sturges's", "scott": "Scott's", "fd": "Freedman and Diaconis's"}
+    if isinstance(cuts, str):
+        return f"{rules[cuts]} rule"
+    return f"cut points: {dict(cuts)}" if isinstance(cuts, Mapping) else f"{cuts} of equal width"
+
+
+def _subclass(
+    settings: MatchSettings, some: str, others: str, names: list[str], also: list[str]
+) -> list[str]:
+    among = {"ATT": "the participants", "ATE": "all firms"}[settings.estimand]
+    return [
+        f"{some} were grouped with {others} between the quantiles, among {among}, of {_distance(settings)} "
+        f"(covariates: {', '.join(names)})",
+        _target(settings),
+    ]
+
+
+def _full(
+    settings: MatchSettings, some: str, others: str, names: list[str], also: list[str]
+) -> list[str]:
+    limits = [
+        f"{word} {settings.options[name]:.3g}"
+        for name, word in (("min_controls", "at least"), ("max_controls", "at most"))
+        if settings.option(name, None) is not None
+    ]
+    return [
+        f"{some} were fully matched with {others} at the least total distance, each of one participant with controls or of one "
+        f"control with participants, on {_distance(settings)} (covariates: {', '.join(names)})",
+        *([f"exactly on {', '.join(also)}"] if also else []),
+        *([f"with {' and '.join(limits)} controls per participant"] if limits else []),
+        _caliper(settings),
+        _target(settings),
+    ]
+
+
+def _target(settings: MatchSettings) -> str:
+    return "weighted to " + {"ATT": "the participants", "ATE": "all firms"}[settings.estimand]
+
+
+_HOW: Mapping[str, str] = {"optimal": "as the pairs with the least total distance"}
+"""How pairs are found that do not choose one after another."""
+
+_SETS: Mapping[str, Callable[[MatchSettings, str, str, list[str], list[str]], list[str]]] = {
+    "exact": _exact, "coarsened": _coarsened, "subclass": _subclass, "full": _full,
+}  # fmt: skip
 
 
 def _controls(settings: MatchSettings, panel: bool) -> str:
@@ -59,10 +173,16 @@ def _controls(settings: MatchSettings, panel: bool) -> str:
     if not panel:
         who = "did not participate"
     how = "with replacement" if settings.replace else "without replacement"
+    most = settings.option("max_uses", None)
+    if most is not None:
+        how += f" (each serving at most {'once' if most == 1 else f'{most} times'})"
     return f"{many} each that {who}, {how}"
 
 
 def _distance(settings: MatchSettings) -> str:
+    if settings.method == "mahalanobis":
+        kind = "robust (rank-based) " if settings.option("robust", False) else ""
+        return f"the {kind}Mahalanobis distance between covariates"
     return _SCORES.get(settings.distance, f"the score in column '{settings.distance}'")
 
 
@@ -70,6 +190,10 @@ def _caliper(settings: MatchSettings) -> str:
     if settings.caliper is None:
         return "without a caliper"
     unit = "standard deviations of the score" if settings.caliper_scale == "sd" else "of distance"
+    scored = settings.method == "mahalanobis" and settings.distance != "mahalanobis"
+    if scored:
+        score = _SCORES.get(settings.distance, f"the score in column '{settings.distance}'")
+        unit = ("standard deviations of " if settings.caliper_scale == "sd" else "on ") + score
     return f"within a caliper of {settings.caliper:g} {unit}"
 
 

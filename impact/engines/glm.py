@@ -1,8 +1,13 @@
-"""Binary regressions by statsmodels: arrays in, plain estimates out."""
+"""Binary regressions: Newton's method over blocks of rows, and statsmodels where that does not settle.
+
+Arrays in, plain estimates out. The blocks fit into the cache of a processor, so that a million firms are read once an
+iteration and no matrix of their size is made on the way.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,8 +20,64 @@ Link = Literal["logit", "probit"]
 
 _TOLERANCE = 1e-11  # on the coefficients, which belong to standardised columns
 _ITERATIONS = 200
+_NEWTON = 40  # iterations, before statsmodels is asked
+_BLOCK = 16_384  # rows
+_SAMPLE = 16  # of many firms every such one is fitted first
+_MANY = 50_000  # firms
 _POSITIVE = 1e-7  # above the tolerance of the linear programme
 _LARGE = {"logit": 15.0, "probit": 5.0}  # a linear predictor beyond this is worth a closer look
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """The columns of a regression, standardised a block of rows at a time, after a constant.
+
+    Attributes
+    ----------
+    columns : sequence of arrays, each of shape (n,)
+    center, scale : array, shape (k,)
+        What is taken off each column, and what the rest is divided by.
+    constant : bool
+        Whether a column of ones comes first.
+    """
+
+    columns: Sequence[FloatArray]
+    center: FloatArray
+    scale: FloatArray
+    constant: bool = True
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @property
+    def width(self) -> int:
+        """Columns, with the constant."""
+        return len(self.columns) + int(self.constant)
+
+    def block(self, rows: slice) -> FloatArray:
+        """Some rows, by columns: shape (width, m)."""
+        first = self.columns[0][rows]
+        out = np.empty((self.width, len(first)))
+        if self.constant:
+            out[0] = 1.0
+        for j, column in enumerate(self.columns, start=int(self.constant)):
+            np.subtract(column[rows], self.center[j - self.constant], out=out[j])
+            out[j] /= self.scale[j - self.constant]
+        return out
+
+    def blocks(self) -> Iterator[tuple[slice, FloatArray]]:
+        """All rows, in parts that fit into a processor's cache."""
+        for start in range(0, len(self), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            yield rows, self.block(rows)
+
+    def thinned(self, step: int) -> Design:
+        """Every so many rows."""
+        return Design([c[::step] for c in self.columns], self.center, self.scale, self.constant)
+
+    def whole(self) -> FloatArray:
+        """All rows at once: shape (n, width)."""
+        return self.block(slice(None)).T
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +104,14 @@ class BinaryFit:
     separated: npt.NDArray[np.bool_]
 
 
-def fit_binary(y: FloatArray, x: FloatArray, link: Link) -> BinaryFit:
-    """Fit `P(y = 1) = F(x b)` by iterated weighted least squares.
+def fit_binary(y: FloatArray, x: FloatArray | Design, link: Link) -> BinaryFit:
+    """Fit `P(y = 1) = F(x b)` by maximum likelihood.
 
     Parameters
     ----------
     y : array, shape (n,)
         Zeros and ones.
-    x : array, shape (n, k)
+    x : array, shape (n, k), or Design
         Columns with the constant among them, of about the same scale and not collinear.
     link : {"logit", "probit"}
 
@@ -68,6 +129,165 @@ def fit_binary(y: FloatArray, x: FloatArray, link: Link) -> BinaryFit:
     True
     """
     from scipy import special
+
+    design = x if isinstance(x, Design) else _as_design(x)
+    fit = _newton(y, design, link)
+    separated = np.zeros(len(y), dtype=bool)
+    if fit is None:
+        whole = design.whole()
+        separated = separated_rows(y, whole)
+        most = (
+            1 if separated.any() else _ITERATIONS
+        )  # where there is no maximum, none is looked for
+        estimate, covariance, converged = _statsmodels(y, whole, link, most=most)
+    else:
+        estimate, covariance, converged = fit.coefficients, fit.covariance, True
+    linear = np.zeros(len(y))
+    for rows, block in design.blocks():
+        for column, coefficient in zip(block, estimate, strict=True):
+            linear[rows] += column * coefficient
+    if fit is not None and not fit.bounded and bool(np.abs(linear).max() > _LARGE[link]):
+        separated = separated_rows(y, design.whole())
+    return BinaryFit(
+        coefficients=estimate,
+        covariance=covariance,
+        linear_predictor=linear,
+        fitted=special.expit(linear) if link == "logit" else special.ndtr(linear),
+        converged=converged,
+        separated=separated,
+    )
+
+
+def _as_design(x: FloatArray) -> Design:
+    k = x.shape[1]
+    return Design(list(x.T), np.zeros(k), np.ones(k), constant=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maximum:
+    """Where Newton's method came to rest, and whether it is certain that no row is separated."""
+
+    coefficients: FloatArray
+    covariance: FloatArray
+    bounded: bool
+
+
+_Terms = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+"""Derivative of the log-likelihood by the linear predictor, and minus its second derivative."""
+
+
+def _newton(y: FloatArray, x: Design, link: Link) -> _Maximum | None:
+    """The maximum of the likelihood, or None where the steps do not die out."""
+    terms: _Terms = _logit_terms if link == "logit" else _probit_terms
+    nowhere = np.zeros(x.width)
+    with np.errstate(all="ignore"):
+        near = _steps(y[::_SAMPLE], x.thinned(_SAMPLE), nowhere, terms) if len(y) > _MANY else None
+        found = None if near is None else _steps(y, x, near[0], terms)
+        if found is None:
+            found = _steps(y, x, nowhere, terms)
+        if found is None:
+            return None
+        b, _, information, bounded = found
+        if link == "probit":
+            information = _derivatives(y, x, b, _probit_expected)[1]
+        try:
+            covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            return None
+    return _Maximum(b, covariance, bounded) if np.isfinite(covariance).all() else None
+
+
+def _steps(
+    y: FloatArray, x: Design, b: FloatArray, terms: _Terms
+) -> tuple[FloatArray, FloatArray, FloatArray, bool] | None:
+    """Newton's steps until the next one would be nothing.
+
+    Close to the maximum each step is a smaller part of the one before it, so what is left after a step is less than the
+    step times that part. Gives the coefficients, the last derivatives, and whether they prove that there is a maximum.
+    """
+    before = np.inf
+    for _ in range(_NEWTON):
+        gradient, information, largest = _derivatives(y, x, b, terms)
+        try:
+            step = np.linalg.solve(information, gradient)
+        except np.linalg.LinAlgError:
+            return None
+        size = float(np.abs(step).max())
+        if not np.isfinite(size):
+            return None
+        b = b + step
+        if size < 1e-3 and size * min(1.0, size / before) <= _TOLERANCE:
+            if size > 10 * _TOLERANCE:  # the variance belongs to where the steps end
+                gradient, information, largest = _derivatives(y, x, b, terms)
+            return b, gradient, information, _bounded(gradient, information, largest, len(y))
+        before = size
+    return None
+
+
+def _derivatives(
+    y: FloatArray, x: Design, b: FloatArray, terms: _Terms
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gradient and information at `b`, and the largest absolute value of each column and of the linear predictor."""
+    gradient, information, largest = (
+        np.zeros(len(b)),
+        np.zeros((len(b), len(b))),
+        np.zeros(len(b) + 1),
+    )
+    for part, rows in x.blocks():
+        linear = b @ rows
+        slope, curve = terms(y[part], linear)
+        gradient += rows @ slope
+        np.maximum(largest[:-1], rows.max(axis=1), out=largest[:-1])
+        np.maximum(largest[:-1], -rows.min(axis=1), out=largest[:-1])
+        largest[-1] = max(largest[-1], np.abs(linear).max())
+        rows *= np.sqrt(curve)
+        information += rows @ rows.T
+    return gradient, information, largest
+
+
+def _logit_terms(y: FloatArray, linear: FloatArray) -> tuple[FloatArray, FloatArray]:
+    from scipy import special
+
+    p = special.expit(linear)
+    return y - p, p * (1.0 - p)
+
+
+def _probit_terms(y: FloatArray, linear: FloatArray) -> tuple[FloatArray, FloatArray]:
+    from scipy import special
+
+    sign = 2.0 * y - 1.0
+    ratio = np.exp(_LOG_PEAK - linear**2 / 2 - special.log_ndtr(sign * linear))
+    return sign * ratio, np.maximum(ratio * (ratio + sign * linear), 0.0)
+
+
+def _probit_expected(y: FloatArray, linear: FloatArray) -> tuple[FloatArray, FloatArray]:
+    from scipy import special
+
+    log_weight = 2 * _LOG_PEAK - linear**2 - special.log_ndtr(linear) - special.log_ndtr(-linear)
+    return np.zeros_like(y), np.exp(log_weight)
+
+
+_LOG_PEAK = float(-0.5 * np.log(2 * np.pi))
+
+
+def _bounded(gradient: FloatArray, information: FloatArray, largest: FloatArray, n: int) -> bool:
+    """Whether the derivatives alone prove that no direction separates the arms.
+
+    Were `d` such a direction (largest entry 1, columns scaled to a largest entry of 1), no row would lose by it, and so
+    `d'Hd = sum h (x d)^2 <= k (1 + max|x b|) sum u |x d| = k (1 + max|x b|) d'g`, with `u` the slope of a row and
+    `h <= u (1 + |x b|)` its curvature. Where the smallest eigenvalue of `H` is above what `g` allows there is none, and a
+    linear programme over all rows is spared.
+    """
+    scale = np.where(largest[:-1] > 0, largest[:-1], 1.0)
+    least = float(np.linalg.eigvalsh(information / np.outer(scale, scale)).min())
+    slope = float(np.abs(gradient / scale).sum()) + n * np.finfo(np.float64).eps
+    return bool(least > 1e3 * len(scale) * (1.0 + float(largest[-1])) * slope)
+
+
+def _statsmodels(
+    y: FloatArray, x: FloatArray, link: Link, *, most: int
+) -> tuple[FloatArray, FloatArray, bool]:
+    """The same by the iterations of statsmodels, which get by where Newton's steps are too long."""
     from statsmodels.genmod import families
     from statsmodels.genmod.generalized_linear_model import GLM
 
@@ -76,23 +296,12 @@ def fit_binary(y: FloatArray, x: FloatArray, link: Link) -> BinaryFit:
         warnings.simplefilter("ignore")
         with np.errstate(all="ignore"):
             result = GLM(y, x, family=families.Binomial(link=links[link])).fit(
-                maxiter=_ITERATIONS, tol=_TOLERANCE, tol_criterion="params"
+                maxiter=most, tol=_TOLERANCE, tol_criterion="params"
             )
             covariance = np.asarray(result.cov_params(), dtype=np.float64)
     coefficients = np.asarray(result.params, dtype=np.float64)
-    linear = np.zeros(len(y))
-    for column, coefficient in zip(x.T, coefficients, strict=True):
-        linear += column * coefficient
     converged = bool(result.converged) and bool(np.isfinite(coefficients).all())
-    suspicious = not converged or bool(np.abs(linear).max() > _LARGE[link])
-    return BinaryFit(
-        coefficients=coefficients,
-        covariance=covariance,
-        linear_predictor=linear,
-        fitted=special.expit(linear) if link == "logit" else special.ndtr(linear),
-        converged=converged,
-        separated=separated_rows(y, x) if suspicious else np.zeros(len(y), dtype=bool),
-    )
+    return coefficients, covariance, converged
 
 
 def separated_rows(y: FloatArray, x: FloatArray) -> npt.NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from impact.design.match import MatchResult
 # Imported for what they register.
 from impact.estimate import group_time as _group_time  # noqa: F401
 from impact.estimate import matched as _matched  # noqa: F401
+from impact.estimate import matched_did as _matched_did  # noqa: F401
 from impact.estimate.effect import EffectResult
 from impact.estimate.request import DEFAULT_SEED, AttRequest
 from impact.estimate.zero_logarithms import zero_logarithm_refused
@@ -61,8 +62,8 @@ def att(
     Notes
     -----
     On a panel: `group_time` (`control`, `estimator`, `base_period`, `anticipation`, `unbalanced`). On a
-    matched panel: `matched_did`, `at_joining`, `group_time`. On a matched cross-section: `difference`,
-    `g_computation`.
+    matched panel: `matched_did`, `at_joining`, `group_time` (pairs only). On a matched cross-section: `difference`,
+    `g_computation`, `aipw`.
 
     Raises
     ------
@@ -96,6 +97,7 @@ def att(
         raise zero_logarithm_refused(asked, frame, source)
     require_columns(frame, [outcome, *(covariates or ()), *([cluster] if cluster else [])])
     _refuse_looking_ahead(found, data, outcome)
+    _refuse_weights_of_cohorts(found, data)
     request = AttRequest(
         data=data,
         outcome=outcome,
@@ -117,12 +119,21 @@ def _refuse_looking_ahead(method: Method, data: Panel | MatchResult, outcome: st
     inner = data.data if isinstance(data, MatchResult) else data
     if not isinstance(inner, Panel) or method.name == "at_joining":
         return
-    ahead = next((c.ahead for c in inner.outcomes if c.outcome == outcome), 0)
+    ahead = inner.ahead(outcome)
     if ahead:
         raise EstimationError(
             f"'{outcome}' looks {ahead} year{'s' if ahead > 1 else ''} ahead of its row: in the year before joining it already holds "
             "exports of the first year of participation, so that year is no base, and its trend before joining is none. Match firms "
             f"first and compare them in the year of joining: impact.att(impact.match(panel, ...), '{outcome}', method='at_joining')."
+        )
+
+
+def _refuse_weights_of_cohorts(method: Method, data: Panel | MatchResult) -> None:
+    """A comparison firm in sets or with weights has another weight in each cohort, which one weight a firm cannot carry."""
+    if isinstance(data, MatchResult) and method.name == "group_time" and data.kind != "pairs":
+        raise EstimationError(
+            f"group_time takes one weight for each firm; matched by {data.settings.method!r}, a comparison firm has another in each cohort. Use "
+            "method='matched_did', which compares cohort by cohort."
         )
 
 

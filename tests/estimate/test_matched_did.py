@@ -313,7 +313,7 @@ def test_matching_with_replacement_is_refused() -> None:
     with pytest.raises(EstimationError, match="replace=False"):
         did(by_hand(), replace=True)
     with pytest.raises(EstimationError, match="replace=False"):
-        impact.att(section(cross_section(), replace=True), "exports", method="difference")
+        impact.att(section(cross_section(), replace=True), "exports", method="g_computation")
 
 
 def test_other_refusals() -> None:

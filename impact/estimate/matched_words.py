@@ -1,0 +1,118 @@
+"""What must be said beside an effect on a matched sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from impact.core.errors import EstimationError
+from impact.design.match import MatchResult
+from impact.estimate.arms import Cell, MatchedSets, WeightedArms
+from impact.estimate.request import AttRequest
+
+_SHOWN_TERMS = 6
+FEW_SETS = 30
+
+
+def refuse_replacement(matched: MatchResult) -> None:
+    """Refuse controls that serve several participants, where no variance for that is at hand."""
+    if matched.settings.replace:
+        raise EstimationError(
+            "These firms were matched with replacement: controls that serve several participants tie "
+            "the pairs together, and the standard errors for that (Abadie and Imbens 2006, 2016) are "
+            "those of method='difference' on a cross-section. Match with replace=False."
+        )
+
+
+def counts_of(cells: Sequence[Cell]) -> pd.DataFrame:
+    """Firms of each arm in each cell."""
+    return pd.DataFrame(
+        {
+            "n_treated": [len(cell.treated) for cell in cells],
+            "n_control": [len(np.unique(cell.control)) for cell in cells],
+        }
+    )
+
+
+def variance_words(request: AttRequest, arms: MatchedSets | WeightedArms, coarser: bool) -> str:
+    """How the variance was computed, for a table note."""
+    by = request.cluster if coarser else arms.by
+    return f"standard errors from influence functions, clustered by {by}"
+
+
+def matched_note(matched: MatchResult) -> tuple[str, ...]:
+    """Who was not matched, and so has no part in the effect."""
+    sizes = matched.sizes()["n_treated"]
+    lost = int(sizes["before"] - sizes["after"])
+    if not lost:
+        return ()
+    if matched.kind == "weights":
+        return (
+            f"The effect is on the {int(sizes['after']):,} of {int(sizes['before']):,} participants that were given weight; nothing is said on "
+            "the others.",
+        )
+    return (
+        f"The effect is on the {int(sizes['after']):,} of {int(sizes['before']):,} participants that "
+        "were matched; the others are like none of the comparison firms, and nothing is said on them.",
+    )
+
+
+def lost_note(cell: Cell, request: AttRequest, what: str) -> tuple[str, ...]:
+    """Pairs or firms whose outcome is not known."""
+    if not cell.lost:
+        return ()
+    if what == "firms":
+        return (
+            f"{cell.lost:,} firms with weight are left out: '{request.outcome}' or a covariate is missing, or it is for the other arm of "
+            "their set.",
+        )
+    return (
+        f"{cell.lost:,} of {cell.lost + len(cell.treated):,} pairs are left out: '{request.outcome}' or "
+        "a covariate is missing for the participant or for all of its controls.",
+    )
+
+
+def panel_notes(
+    request: AttRequest,
+    arms: MatchedSets | WeightedArms,
+    cells: Sequence[Cell],
+    terms: Sequence[str],
+    reasons: Sequence[str],
+    firms: pd.DataFrame,
+) -> list[str]:
+    """Pairs that no cell observes, cells that lost some, cells without a standard error."""
+    notes = []
+    who, both = ("pairs", " for both firms") if arms.what == "pairs" else ("participants", "")
+    never = arms.size - int(firms["cohort"].notna().sum())
+    if never:
+        notes.append(
+            f"{never:,} of {arms.size:,} {who} are in no cell: '{request.outcome}' is not "
+            f"observed{both} in the years that are compared."
+        )
+    lost = [f"{t} {c.lost:,}" for t, c in zip(terms, cells, strict=True) if c.lost]
+    if lost:
+        notes.append(
+            f"{arms.what.capitalize()} without '{request.outcome}' in the years that are compared: {_some(lost)}."
+        )
+    for reason in dict.fromkeys(r for r in reasons if r):
+        which = [t for t, r in zip(terms, reasons, strict=True) if r == reason]
+        notes.append(f"{_some(which)}: {reason}.")
+    return [*notes, *few_clusters(firms)]
+
+
+def _some(items: Sequence[str]) -> str:
+    more = len(items) - _SHOWN_TERMS
+    return ", ".join(items[:_SHOWN_TERMS]) + (f" and {more} more" if more > 0 else "")
+
+
+def few_clusters(firms: pd.DataFrame) -> list[str]:
+    """A warning where normal critical values may not hold."""
+    clusters = firms["cluster"].nunique()
+    if clusters >= FEW_SETS:
+        return []
+    return [
+        f"Only {clusters} clusters (fewer than {FEW_SETS}): normal critical values may make the "
+        "intervals too short."
+    ]
