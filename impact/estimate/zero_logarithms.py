@@ -75,6 +75,7 @@ def zero_logarithm_refused(
         lines.append(
             f"No '{asked.column}' is 0 in the rows that are used, so nothing asks for it: use log({asked.column})."
         )
+        return EstimationError("\n".join(lines))
     return EstimationError("\n".join([*lines, _instead(asked, form)]))
 
 

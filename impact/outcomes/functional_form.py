@@ -15,7 +15,13 @@ from impact.core.inference import infer
 from impact.core.panel import Panel, require_columns
 from impact.core.tidy import estimate_table
 from impact.outcomes.two_by_two import TwoByTwo
-from impact.outcomes.zero_transforms import TRANSFORMS, UNITS, transformed, unit_words
+from impact.outcomes.zero_transforms import (
+    TRANSFORMS,
+    UNITS,
+    known_transform,
+    transformed,
+    unit_words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -152,7 +158,7 @@ def functional_form(
     outcome : str
         Column of the outcome, 0 or more.
     transform : {"asinh", "log1p"}
-        What was asked for.
+        What was asked for; "ihs", "arcsinh" and "log(1 + x)" are other names.
     treatment : str, optional
         Column with 1 for participants and 0 for others, constant within the firm. Default: the panel's cohort, where participants
         are the firms that joined after `before` and by `after`, and the others those that had not joined by `after`.
@@ -192,10 +198,7 @@ def functional_form(
     >>> float(round(form.row("level_effect")["estimate"], 6))
     80.0
     """
-    if transform not in TRANSFORMS:
-        raise DataError(
-            f"There is no transform '{transform}' to show: choose from {', '.join(TRANSFORMS)}."
-        )
+    transform = known_transform(transform)
     named = [outcome, *(c for c in (treatment, cluster) if c is not None)]
     when: tuple[int | None, int | None] = (None, None)
     if isinstance(data, Panel):

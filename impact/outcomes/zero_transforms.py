@@ -49,13 +49,32 @@ def transformed(values: FloatArray, transform: str, unit: float = 1.0) -> FloatA
     >>> transformed(np.array([0.0, 1e6]), "log1p", 1e-3).round(2).tolist()
     [0.0, 6.91]
     """
-    if transform not in TRANSFORMS:
-        raise DataError(
-            f"There is no transform '{transform}' to show: choose from {', '.join(TRANSFORMS)}."
-        )
     return np.asarray(
-        np.arcsinh(values * unit) if transform == "asinh" else np.log1p(values * unit)
+        np.arcsinh(values * unit)
+        if known_transform(transform) == "asinh"
+        else np.log1p(values * unit)
     )
+
+
+def known_transform(name: str) -> str:
+    """The transform of a name, under which it may be known elsewhere.
+
+    Raises
+    ------
+    DataError
+        If there is no such transform.
+
+    Examples
+    --------
+    >>> known_transform("ihs"), known_transform("log(1 + x)")
+    ('asinh', 'log1p')
+    """
+    plain = name.lower().replace(" ", "")
+    if plain in _ASINH:
+        return "asinh"
+    if plain in _LOG1P | {"log(1+x)", "log(x+1)", "ln(1+x)", "ln(x+1)"}:
+        return "log1p"
+    raise DataError(f"There is no transform '{name}' to show: choose from {', '.join(TRANSFORMS)}.")
 
 
 @dataclass(frozen=True, slots=True)

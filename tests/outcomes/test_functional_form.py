@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import impact
+from impact.core.errors import DataError
 from impact.outcomes.zero_transforms import UNITS, asked_transform
 from impact.report.receive import receive
 
@@ -356,3 +357,15 @@ class TestWhereItIsAskedFor:
         path.write_text(text, "utf-8")
         with pytest.raises(impact.StudyError, match="give either log or lag"):
             receive(path)
+
+
+def test_other_names_of_the_transforms_are_known() -> None:
+    rows = pd.DataFrame({"joined": [1, 1, 0, 0], "exports": [0.0, 30.0, 10.0, 20.0]})
+    for name, other in (("asinh", "ihs"), ("asinh", "ArcSinh"), ("log1p", "log(1 + x)")):
+        here, there = (
+            impact.functional_form(rows, "exports", transform=t, treatment="joined")
+            for t in (name, other)
+        )
+        pd.testing.assert_frame_equal(here.tidy(), there.tidy())
+    with pytest.raises(DataError, match="no transform 'cube'"):
+        impact.functional_form(rows, "exports", transform="cube", treatment="joined")
