@@ -85,7 +85,18 @@ def gather(data: pd.DataFrame | Panel, settings: MatchSettings) -> Candidates:
         If a covariate is no number, a treatment is not 0/1, or an arm is empty.
     """
     frame = data.data if isinstance(data, Panel) else data
-    require_columns(frame, list(settings.columns))
+    if settings.lags and not isinstance(data, Panel):
+        raise DesignError("A cross-section has no years before: leave `lags` out, or give a Panel.")
+    lagged = settings.lagged
+    require_columns(
+        frame,
+        list(dict.fromkeys([*(c for c in settings.columns if c not in lagged), *settings.lags])),
+    )
+    again = [c for c in lagged if c in frame]
+    if again:
+        raise DesignError(
+            f"`lags` makes a covariate of the name {again[0]!r}, which is a column of the data; rename that."
+        )
     taken = [c for c in settings.columns if c in RESERVED and c != settings.given]
     if settings.given in set(RESERVED) - {"distance"}:
         taken.append(settings.given)
@@ -212,7 +223,7 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
         left[f"joined after {last}, the last year: neither {_PARTICIPANT} nor {_CONTROL}"] = list(
             joined_later
         )
-    known = values.assign(unit=panel.data[panel.unit].to_numpy())
+    known = _with_lags(panel, values, settings).assign(unit=panel.data[panel.unit].to_numpy())
     stacked = []
     for g in (g for g, there in before.items() if there):
         at_base = known[(panel.data[panel.time] == g - 1).to_numpy()].set_index("unit")
@@ -239,6 +250,22 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
     return Candidates(whole, rows, left, notes)
 
 
+def _with_lags(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
+    """Values of earlier years beside those of each row, so that the row of the year before joining holds the path to it."""
+    if not settings.lags:
+        return values
+    keys = pd.MultiIndex.from_arrays([panel.data[panel.unit], panel.data[panel.time]])
+    out = values
+    for name, (column, years) in settings.lagged.items():
+        earlier = pd.MultiIndex.from_arrays(
+            [panel.data[panel.unit], panel.data[panel.time] - (years - 1)]
+        )
+        place = keys.get_indexer(earlier)
+        numbers = values[column].to_numpy(dtype=np.float64)
+        out = out.assign(**{name: np.where(place >= 0, numbers[place], np.nan)})
+    return out
+
+
 def _with_both_arms(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Any]]:
     """Cohorts that have participants and comparison firms, and the participants of the others.
 
@@ -263,6 +290,13 @@ def _check_panel(panel: Panel, settings: MatchSettings) -> None:
             "The panel has sampling weights, which matching does not use: make the panel without "
             "`weights` to match firms one by one."
         )
+    for column in settings.columns:
+        source, years = settings.lagged.get(column, (column, 1))
+        if panel.ahead(source) >= years:
+            raise DesignError(
+                f"'{source}' looks ahead of its row, so {years} year{'s' if years > 1 else ''} before joining it has seen what came "
+                "after: firms are matched on nothing from the year of joining on. Take it out."
+            )
     if panel.cohort in settings.columns or panel.treatment in settings.columns:
         raise DesignError("Participation itself cannot be matched on: take it out of `on`.")
 
@@ -289,7 +323,9 @@ def _who_left(frame: pd.DataFrame, settings: MatchSettings, panel: Panel) -> dic
     ]
     there = frame[frame["there"]]
     for arm, column, rows in _missing(there, there["treated"], settings.columns):
-        found.append((arm, f"{arm}: {panel.label(column)} is missing {base}", rows))
+        source, years = settings.lagged.get(column, (column, 1))
+        when = base if years == 1 else f"{years} years before joining"
+        found.append((arm, f"{arm}: {panel.label(source)} is missing {when}", rows))
     found.sort(key=lambda one: one[0], reverse=True)  # participants first; stable within an arm
     reasons = pd.Series(pd.NA, index=frame.index, dtype="object")
     for _, reason, rows in found:
@@ -339,6 +375,8 @@ def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
     faults: list[Fault] = []
     columns: dict[str, Any] = {}
     for column in settings.columns:
+        if column in settings.lagged:  # made of a column that is read here too
+            continue
         if column not in settings.numbers:
             columns[column] = _as_they_are(data[column])
             continue

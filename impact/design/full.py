@@ -92,7 +92,8 @@ def full(candidates: Candidates, settings: MatchSettings) -> Chosen:
 
     *With limits* it is a flow, and the linear programme of a flow has whole solutions. It is solved (HiGHS) over near
     pairs; all other distances are then compared with the dual prices, and pairs that would lower the total are added, until
-    there are none: the total is the least of all.
+    there are none: the total is the least of all. On a score without a caliper, or with one that forbids nothing of what
+    is best without it, the flow goes along the line of scores, and no pairs are needed.
 
     *Equal totals.* Candidates stand in the order of their identifiers, so the rows' order changes nothing. Which of several
     partings with equal totals is taken follows from that order and from the solver.

@@ -6,7 +6,7 @@ looked at (`balance()`, `plot()`) before any effect is estimated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,7 +39,7 @@ from impact.design.joint_balance import joint_balance, joint_sentence
 from impact.design.overlap import common_support, overlap_sentence, overlap_table, score_of
 from impact.design.paths import path_table
 from impact.design.quality import left_out, quality_table, unmatched_table
-from impact.design.request import DEFAULT_SEED, Estimand, MatchSettings, as_names
+from impact.design.request import DEFAULT_SEED, Estimand, MatchSettings, as_names, with_lags
 from impact.design.words import methods_sentence
 
 if TYPE_CHECKING:
@@ -428,7 +428,9 @@ class MatchResult:
         words = {"distance": "Score"}
         for column in self.settings.columns:
             panel = self.data if isinstance(self.data, Panel) else None
-            words[column] = panel.label(column) if panel else column.replace("_", " ")
+            source, years = self.settings.lagged.get(column, (column, 1))
+            label = panel.label(source) if panel else source.replace("_", " ")
+            words[column] = label if years == 1 else f"{label}, {years} years before"
         return words
 
     def summary(self) -> str:
@@ -480,6 +482,7 @@ def match(
     estimand: Estimand = "ATT",
     seed: int | None = None,
     control: Literal["never", "not_yet"] = "never",
+    lags: Mapping[str, int] | None = None,
     **options: Any,
 ) -> MatchResult:
     """Find comparison firms for participants, without looking at any outcome.
@@ -489,7 +492,7 @@ def match(
     data : DataFrame or Panel
         A cross-section with one row per firm, or firm-years from `impact.panel`. It is never changed.
         In a panel each cohort is matched on the values of the year before it joined (g - 1), so that
-        a covariate dated at or after joining cannot be asked for; add lags as columns of their own.
+        a covariate dated at or after joining cannot be asked for; `lags` adds the years before that one.
     treatment : str, optional
         Column of a cross-section: 1 for participants, 0 for firms of the comparison group. A panel
         knows its participants.
@@ -522,6 +525,10 @@ def match(
     control : {"never", "not_yet"}
         Comparison firms of a panel: those that never join, or also those that join after its last
         year, who had not joined in any year that is compared.
+    lags : mapping of str to int, optional
+        Of a panel: columns that are matched on in each of so many years before joining, as they were in g - 1, g - 2, ...: the path of
+        an outcome, say. Levels of two years hold the growth between them. `{"exports": 2}` adds the covariates `exports` and
+        `exports_2_before`.
     **options
         Further options of the method, see `impact.methods()`.
 
@@ -557,7 +564,7 @@ def match(
     1       b       e
     """
     settings = MatchSettings(
-        on=as_names(on, "on"),
+        on=with_lags(as_names(on, "on"), lags or {}),
         exact=as_names(exact, "exact"),
         treatment=treatment,
         method=method,
@@ -570,6 +577,7 @@ def match(
         estimand=estimand,
         seed=DEFAULT_SEED if seed is None else seed,
         control=control,
+        lags=MappingProxyType(dict(lags or {})),
         options=MappingProxyType(dict(options)),
     )
     found = METHODS.find("match", method)

@@ -55,9 +55,11 @@ def optimal(candidates: Candidates, settings: MatchSettings) -> Chosen:
     solver. The chosen firms of a stratum are paired in the order of their scores, which of all pairings with the least
     total has the least sum of squares and the smallest largest distance.
 
-    *Cost.* On a score only pairs that can belong to an optimum are laid before the solver (`pairs_in_reach`); their number
-    grows with how many participants crowd where controls are few. Mahalanobis distance needs participants times controls
-    of a stratum, and more than `CELLS` of them are refused.
+    *Cost.* On a score without a caliper the cost is that of sorting (`pairs_by_levels`). Where a caliper forbids what is best
+    without it, only pairs that can belong to an optimum are laid before the solver (`pairs_in_reach`); it takes long where
+    thousands of participants crowd among few controls. Where moreover `ratio` is above 1 and not all places can be
+    filled, all pairs within the caliper are needed, and Mahalanobis distance needs participants times
+    controls of a stratum: more than `CELLS` of them are refused.
     """
     frame = candidates.frame
     score = np.full(len(frame), np.nan)

@@ -52,6 +52,7 @@ class MatchSettings:
     estimand: Estimand = "ATT"
     seed: int = DEFAULT_SEED
     control: Control = "never"
+    lags: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
@@ -100,7 +101,7 @@ class MatchSettings:
         if self.estimand not in method.estimands:
             known = ", ".join(map(repr, method.estimands))
             raise DesignError(f"{said} has the estimands {known}; {self.estimand!r} was asked for.")
-        always = {"on", "exact", "treatment", "method", "estimand", "control", "options"}
+        always = {"on", "exact", "treatment", "method", "estimand", "control", "lags", "options"}
         given = [
             f.name
             for f in fields(self)
@@ -121,6 +122,15 @@ class MatchSettings:
         return default if value is None else value
 
     @property
+    def lagged(self) -> dict[str, tuple[str, int]]:
+        """Covariates made of years before the one before joining: their names, columns, and years before joining."""
+        return {
+            lag_name(column, years): (column, years)
+            for column, most in self.lags.items()
+            for years in range(2, most + 1)
+        }
+
+    @property
     def given(self) -> str | None:
         """The column that holds a score from elsewhere, where `distance` names one."""
         return None if self.distance in (*SCORES, "mahalanobis") else self.distance
@@ -136,6 +146,33 @@ class MatchSettings:
     def columns(self) -> tuple[str, ...]:
         """Columns that must be known of a firm."""
         return tuple(dict.fromkeys((*self.numbers, *self.exact)))
+
+
+def lag_name(column: str, years: int) -> str:
+    """What a column is called as it was some years before joining; the year before is the column itself."""
+    return column if years == 1 else f"{column}_{years}_before"
+
+
+def with_lags(on: tuple[str, ...], lags: Mapping[str, int]) -> tuple[str, ...]:
+    """The covariates, and the columns of `lags` in each of their years.
+
+    Raises
+    ------
+    DesignError
+        If a number of years is none.
+
+    Examples
+    --------
+    >>> with_lags(("size",), {"exports": 2})
+    ('size', 'exports', 'exports_2_before')
+    """
+    for column, most in lags.items():
+        if isinstance(most, bool) or not isinstance(most, (int, np.integer)) or most < 1:
+            raise DesignError(
+                f"lags[{column!r}] is {most!r}; it is a number of years before joining, from 1."
+            )
+    paths = [lag_name(c, k) for c, most in lags.items() for k in range(1, most + 1)]
+    return tuple(dict.fromkeys((*on, *paths))) if paths else on
 
 
 def as_names(value: Sequence[str] | None, name: str) -> tuple[str, ...]:

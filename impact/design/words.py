@@ -58,7 +58,7 @@ def methods_sentence(
     if settings.method not in {*_WEIGHTS, *_SETS}:
         parts.append(_caliper(settings))
     if panel:
-        parts.append("all measured in the year before joining")
+        parts.append(f"all measured in the year{'s' if settings.lags else ''} before joining")
     if settings.method not in {*_WEIGHTS, *_SETS, *_HOW}:
         parts.append(_ORDERS[settings.order].format(seed=settings.seed))
         if settings.order in ("largest", "smallest") and settings.distance == "mahalanobis":

@@ -18,7 +18,6 @@ from impact.design.coarsened import (
     number_of_bins,
     pairs_within,
 )
-from impact.design.exact import sets_of_cells
 from impact.design.request import MatchSettings
 from tests.design.test_exact import agree, firms, panel, slow_weights
 from tests.reference.matchit_strata import reader
@@ -39,30 +38,6 @@ def test_numbers_of_bins_are_those_of_r() -> None:
     for what, count in raw.loc[raw["case"] == "bins", ["what", "value"]].to_numpy():
         rule, column = what.split()
         assert number_of_bins(data[column].to_numpy(dtype=float), rule) == count, what
-
-
-@pytest.mark.parametrize("columns", reader.PUBLISHED)
-def test_counts_that_the_authors_of_cem_print(columns: tuple[str, ...]) -> None:
-    data = reader.ll()
-    if data is None:
-        pytest.skip("the data are not here")
-    treated = data["treat"].to_numpy(dtype=bool)
-    turned = {}  # their values on a cut point go down: turn the axis to make them go up
-    for c in columns:
-        x = -data[c].to_numpy(dtype=float)
-        turned[c] = coarsen(x, number_of_bins(x, "sturges") - 1)
-    cells = cells_of(pd.DataFrame(turned), {}, columns)
-    sets = sets_of_cells(cells, treated)
-    found = {
-        "cells": cells.max() + 1,
-        "sets": sets.max(),
-        "control": (sets[~treated] > 0).sum(),
-        "treated": (sets[treated] > 0).sum(),
-    }
-    published = reader.PUBLISHED[columns]
-    assert {k: found[k] for k in published} == published
-    upward = cells_of(data, dict.fromkeys(columns, "sturges"))  # MatchIt's bins, which are others
-    assert (sets_of_cells(upward, treated)[treated] > 0).sum() != published["treated"]
 
 
 values = st.lists(st.integers(-50, 50), min_size=2, max_size=40)

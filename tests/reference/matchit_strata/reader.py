@@ -83,15 +83,3 @@ def ll() -> pd.DataFrame | None:
 def expected() -> pd.DataFrame:
     """The raw output: `case`, `what`, `row` (from 1), `value`, `set`."""
     return pd.read_csv(HERE / "raw.csv", comment="#")
-
-
-PUBLISHED = {
-    ("age", "education", "black", "nodegree", "re74"): {
-        "cells": 205,
-        "sets": 67,
-        "control": 324,
-        "treated": 228,
-    },
-    tuple(EVERY): {"control": 222, "treated": 163},
-}
-"""Counts that the authors of CEM print for LL, by the columns that are coarsened; see README.md."""
