@@ -35,15 +35,17 @@ def test_the_first_screen_says_what_for_whom_and_the_two_commands() -> None:
 
 
 def test_the_python_examples_run() -> None:
-    first, second = re.findall(r"```python\n(.*?)```", README, flags=re.S)
-    done = subprocess.run([sys.executable, "-c", first], capture_output=True, text=True, check=True)
-    assert "pretrends" in done.stdout
-    done = subprocess.run(
-        [sys.executable, "-c", second], capture_output=True, text=True, check=True
+    wanted = (
+        ("pretrends",),
+        ("new_entrant", "spells of exporting of firms and products"),
+        ("smd_after", "effective sample size", "wald", "counting that the weights were estimated"),
     )
-    assert (
-        "new_entrant" in done.stdout and "spells of exporting of firms and products" in done.stdout
-    )
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    for block, words in zip(blocks, wanted, strict=True):
+        done = subprocess.run(
+            [sys.executable, "-c", block], capture_output=True, text=True, check=True
+        )
+        assert all(word in done.stdout for word in words)
 
 
 def test_commands_and_files_that_are_named_exist() -> None:

@@ -97,4 +97,4 @@ def _firms(rows: pd.DataFrame, participants: str, controls: str) -> str:
     for arm, name in (("treated", participants), ("control", controls)):
         least, most = int(rows[f"n_{arm}"].min()), int(rows[f"n_{arm}"].max())
         said.append(f"{most:,} {name}" if least == most else f"{least:,} to {most:,} {name}")
-    return ", ".join(said)
+    return ",\n".join(said)  # a line each, since numbers may be long

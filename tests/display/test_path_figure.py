@@ -31,9 +31,9 @@ def test_both_arms_are_drawn_before_and_after() -> None:
     assert after.lines[1].get_ydata().tolist() == [1.0, 2.5]
     assert before.get_ylabel() == "Exports"
     assert (
-        before.get_title() == "before matching\n3 to 4 participants, 900 to 1,200 comparison firms"
+        before.get_title() == "before matching\n3 to 4 participants,\n900 to 1,200 comparison firms"
     )
-    assert after.get_title() == "after matching\n3 participants, 3 comparison firms"
+    assert after.get_title() == "after matching\n3 participants,\n3 comparison firms"
     assert before.get_xlim()[1] < 0
 
 
