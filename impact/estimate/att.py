@@ -124,7 +124,8 @@ def _refuse_looking_ahead(method: Method, data: Panel | MatchResult, outcome: st
         raise EstimationError(
             f"'{outcome}' looks {ahead} year{'s' if ahead > 1 else ''} ahead of its row: in the year before joining it already holds "
             "exports of the first year of participation, so that year is no base, and its trend before joining is none. Match firms "
-            f"first and compare them in the year of joining: impact.att(impact.match(panel, ...), '{outcome}', method='at_joining')."
+            f"first and compare them in the year of joining: impact.att(impact.match(panel, ...), '{outcome}', method='at_joining'). "
+            "(If it is a column of your own that does not look ahead, give it another name.)"
         )
 
 
