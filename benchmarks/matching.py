@@ -1,4 +1,4 @@
-"""Nearest-neighbour matching by score: seconds, memory and growth, against Python packages where they are installed.
+"""Nearest-neighbour matching by score, and weights: seconds, memory and growth, against Python packages where they are installed.
 
 Ten covariates, one firm in ten a participant. Each case runs in a process of its own that draws the firms, warms up on a few of
 them and times one call of `impact.match`: data frame in, result out, the logit included; "search" is the part that looks for the
@@ -30,11 +30,15 @@ CASES: dict[str, dict[str, Any]] = {
     "without": {"caliper": 0.2},
     "with": {"replace": True},
     "strata": {"caliper": 0.2, "exact": ["sector"]},
+    "entropy": {"method": "entropy"},
+    "ipw": {"method": "ipw"},
 }
 SAID = {
     "without": "without replacement, caliper 0.2",
     "with": "with replacement",
     "strata": "without, caliper 0.2, 20 strata",
+    "entropy": "entropy balancing of means",
+    "ipw": "inverse probability weights",
     "sklearn": "scikit-learn, with replacement",
     "pymatchit": "pymatchit-causal, without, caliper",
 }
@@ -93,7 +97,7 @@ def run(case: str, firms: int) -> dict[str, float]:
     return {
         "seconds": time.perf_counter() - start,
         "cpu": time.process_time() - cpu,
-        "search": inside[-1],
+        "search": inside[-1] if inside else math.nan,
         "data_mb": before,
         "peak_mb": peak_mb(),
         "pairs": len(matched.pairs),

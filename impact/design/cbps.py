@@ -14,7 +14,15 @@ from impact.design.chosen import Chosen
 from impact.design.ipw import weights_of_score
 from impact.design.propensity import BoolArray
 from impact.design.request import MatchSettings
-from impact.design.weighting import CohortWeights, covariates_of, solved, weigh_cohorts
+from impact.design.weighting import (
+    CohortWeights,
+    covariates_of,
+    cross_product,
+    rows_times,
+    solved_rows,
+    weigh_cohorts,
+    weighted_sum,
+)
 
 _TOLERANCE = 1e-12  # on the mean moment, in standard deviations of the covariates
 _ITERATIONS = 200
@@ -46,14 +54,14 @@ def _weigh(cohort: pd.DataFrame, settings: MatchSettings) -> CohortWeights:
     z, names, notes = covariates_of(cohort, settings)
     design = np.column_stack([np.ones(len(z)), z])
     b = _solve(design, treated, settings.estimand)
-    line = design @ b
+    line = rows_times(design, b)
     score = 1 / (1 + np.exp(-line))
     weights, by_score = weights_of_score(score, treated, settings.estimand)
     slope = by_score * score * (1 - score)
     moment, steep = _moments(line, treated, settings.estimand)
-    jacobian = (design * steep[:, None]).T @ design / len(z)
-    influence = solved(jacobian, (design * moment[:, None]).T).T
-    covariance = influence.T @ influence / len(z) ** 2
+    jacobian = cross_product(design, steep) / len(z)
+    influence = solved_rows(jacobian, design * moment[:, None])
+    covariance = cross_product(influence, np.ones(len(z))) / len(z) ** 2
     return CohortWeights(
         weights,
         score,
@@ -86,17 +94,17 @@ def _solve(design: FloatArray, treated: BoolArray, estimand: str) -> FloatArray:
     n = len(design)
     b = np.zeros(design.shape[1])
     b[0] = np.log(treated.sum() / (~treated).sum())
-    line = design @ b
+    line = rows_times(design, b)
     value = _objective(line, treated, estimand)
     for _ in range(_ITERATIONS):
         moment, steep = _moments(line, treated, estimand)
-        slope = design.T @ moment
+        slope = weighted_sum(moment, design)
         if np.abs(slope).max() <= _TOLERANCE * n:
             return b
-        step = np.linalg.lstsq((design * steep[:, None]).T @ design, slope, rcond=1e-14)[0]
+        step = np.linalg.lstsq(cross_product(design, steep), slope, rcond=1e-14)[0]
         length = 1.0
         while length > 1e-10:
-            trial_line = design @ (b + length * step)
+            trial_line = rows_times(design, b + length * step)
             trial = _objective(trial_line, treated, estimand)
             if trial >= value - 1e-12 * abs(value) and np.isfinite(trial):
                 break

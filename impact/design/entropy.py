@@ -15,7 +15,15 @@ from impact.design.candidates import Candidates
 from impact.design.chosen import Chosen
 from impact.design.propensity import BoolArray, independent_columns
 from impact.design.request import MatchSettings
-from impact.design.weighting import CohortWeights, covariates_of, solved, weigh_cohorts
+from impact.design.weighting import (
+    CohortWeights,
+    covariates_of,
+    cross_product,
+    rows_times,
+    solved_rows,
+    weigh_cohorts,
+    weighted_sum,
+)
 
 _TOLERANCE = 1e-13  # on the moments, in standard deviations
 _ROUNDING = 1e-8  # what rounding may leave of it where the weights are extreme
@@ -120,7 +128,7 @@ def _arm(
     _refuse_out_of_range(c[arm], mean, terms)
     own = c[arm] - mean
     share, _ = balance_to_zero(own, base[arm])
-    if np.abs(share @ own).max() > _ROUNDING:
+    if np.abs(weighted_sum(share, own)).max() > _ROUNDING:
         raise DesignError(
             "No weights give the comparison firms the participants' moments: the target lies outside what firms of the arm, "
             "weighted in any way, can reach together. Balance fewer covariates or fewer moments, or match within a caliper."
@@ -130,9 +138,9 @@ def _arm(
     # Moment conditions: the arm's weighted distance from the target mean is 0, and the mean is the target's.
     gradient = np.zeros_like(c)
     gradient[arm] = weights[arm, None] * own
-    jacobian = gradient[arm].T @ own / n
+    jacobian = cross_product(own, weights[arm]) / n
     moment = gradient - (weights.sum() / size) * np.where(target[:, None], c - mean, 0.0)
-    influence = -solved(jacobian, moment.T).T
+    influence = -solved_rows(jacobian, moment)
     return weights, gradient, influence
 
 
@@ -165,16 +173,16 @@ def balance_to_zero(c: FloatArray, base: FloatArray) -> tuple[FloatArray, FloatA
     b = np.zeros(c.shape[1])
     value, share = _dual(c, base, b)
     for _ in range(_ITERATIONS):
-        slope = share @ c
+        slope = weighted_sum(share, c)
         if np.abs(slope).max() <= _TOLERANCE:
             break
-        hessian = (c * share[:, None]).T @ c - np.outer(slope, slope)
+        hessian = cross_product(c, share) - np.outer(slope, slope)
         step = -np.linalg.lstsq(hessian, slope, rcond=1e-14)[0]
         fall = float(slope @ step)
         for length in 0.5 ** np.arange(_HALVINGS):
             trial, shares = _dual(c, base, b + length * step)
             # Next to the optimum the value no longer tells steps apart; the moments do.
-            nearer = fall > -_FLAT and np.abs(shares @ c).max() < np.abs(slope).max()
+            nearer = fall > -_FLAT and np.abs(weighted_sum(shares, c)).max() < np.abs(slope).max()
             if nearer or trial <= value + 1e-4 * length * fall:
                 break
         else:
@@ -184,7 +192,7 @@ def balance_to_zero(c: FloatArray, base: FloatArray) -> tuple[FloatArray, FloatA
 
 
 def _dual(c: FloatArray, base: FloatArray, b: FloatArray) -> tuple[float, FloatArray]:
-    line = c @ b
+    line = rows_times(c, b)
     top = float(line.max())
     raised = base * np.exp(line - top)
     total = float(raised.sum())

@@ -14,7 +14,14 @@ from impact.design.candidates import Candidates
 from impact.design.chosen import Chosen
 from impact.design.propensity import BoolArray, fit_propensity
 from impact.design.request import MatchSettings
-from impact.design.weighting import CohortWeights, covariates_of, said_when, solved, weigh_cohorts
+from impact.design.weighting import (
+    CohortWeights,
+    covariates_of,
+    cross_product,
+    said_when,
+    solved_rows,
+    weigh_cohorts,
+)
 
 _DEFAULT_TRIM = (0.0, 1.0)
 
@@ -125,8 +132,8 @@ def _weigh(cohort: pd.DataFrame, settings: MatchSettings) -> CohortWeights:
     design = np.column_stack([np.ones(len(z)), z])
     slope = score * (1 - score) if link == "logit" else _normal_density(fit.linear)
     odds = slope / (score * (1 - score))
-    information = (design * (slope * odds)[:, None]).T @ design / len(z)
-    influence = solved(information, (design * (odds * (treated - score))[:, None]).T).T
+    information = cross_product(design, slope * odds) / len(z)
+    influence = solved_rows(information, design * (odds * (treated - score))[:, None])
     gradient = design * (by_score * slope)[:, None]
     scaled, said = _finished(weights, score, treated, cohort, settings)
     ratio = np.divide(scaled, weights, out=np.zeros_like(weights), where=weights > 0)

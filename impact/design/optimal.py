@@ -232,9 +232,9 @@ def _on_a_line(
         if (np.abs(np.sort(t[matched[0]]) - np.sort(c[matched[1]])) <= caliper).all():
             return matched  # the caliper forbids nothing of what is best without it
     if full or ratio == 1:
-        matched = _assign(x, ins, outs, pairs_in_reach(t, c, caliper, ratio), ratio)
-        if ratio == 1 or len(matched[0]) == len(ins) * ratio:
-            return matched
+        reach = pairs_in_reach(t, c, caliper, ratio)
+        if ratio == 1 or _filled(reach, (len(ins), len(outs)), ratio) == len(ins) * ratio:
+            return _assign(x, ins, outs, reach, ratio)
     # Not all places can be filled. With several for a participant the proof of `pairs_in_reach` does not hold then.
     return _assign(x, ins, outs, pairs_within(x, ins, outs, caliper), ratio)
 
@@ -398,8 +398,7 @@ def _assign(
     found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for t, c, at in connected_parts(*reach, len(ins), len(outs)):
         places = np.repeat(np.arange(len(t)), ratio)
-        graph = sparse.csr_array((np.ones(len(at[0])), at), shape=(len(t), len(c)))[places]
-        filled = int((maximum_bipartite_matching(graph, perm_type="column") >= 0).sum())
+        filled = _filled(at, (len(t), len(c)), ratio)
         ranked = ratio > 1 and filled < len(places)
         check_size(len(places) * (len(c) + (len(places) if ranked else len(places) - filled)))
         block = np.full((len(t), len(c)), np.inf)
@@ -410,6 +409,16 @@ def _assign(
         real = b < len(c)
         found.append((t[places[a[real]]], c[b[real]]))
     return np.concatenate([t for t, _ in found]), np.concatenate([c for _, c in found])
+
+
+def _filled(pairs: tuple[IntArray, IntArray], shape: tuple[int, int], ratio: int) -> int:
+    """How many places of participants can be filled at once."""
+    t, c = pairs
+    row = (t[:, None] * ratio + np.arange(ratio)).ravel()
+    places = sparse.csr_array(
+        (np.ones(len(row)), (row, np.repeat(c, ratio))), shape=(shape[0] * ratio, shape[1])
+    )
+    return int((maximum_bipartite_matching(places, perm_type="column") >= 0).sum())
 
 
 def _spare_controls(block: FloatArray, empty: int, ratio: int) -> FloatArray:

@@ -114,6 +114,45 @@ def covariates_of(
     return z, [settings.on[j] for j in kept], tuple(notes)
 
 
+_BLOCK = (
+    4096  # rows; larger products wake BLAS threads, which cost more than they save on a few columns
+)
+
+
+def rows_times(x: FloatArray, by: FloatArray) -> FloatArray:
+    """`x @ by` for many rows of few columns, block by block."""
+    out = np.empty((len(x), *by.shape[1:]))
+    for start in range(0, len(x), _BLOCK):
+        out[start : start + _BLOCK] = x[start : start + _BLOCK] @ by
+    return out
+
+
+def weighted_sum(weights: FloatArray, x: FloatArray) -> FloatArray:
+    """`weights @ x` for many rows of few columns."""
+    out = np.zeros(x.shape[1])
+    for start in range(0, len(x), _BLOCK):
+        out += weights[start : start + _BLOCK] @ x[start : start + _BLOCK]
+    return out
+
+
+def cross_product(x: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sum over rows of `weights x x'`."""
+    out = np.zeros((x.shape[1], x.shape[1]))
+    for start in range(0, len(x), _BLOCK):
+        rows = x[start : start + _BLOCK]
+        out += (rows * weights[start : start + _BLOCK, None]).T @ rows
+    return out
+
+
+def solved_rows(matrix: FloatArray, rows: FloatArray) -> FloatArray:
+    """Each row r as the solution y of `matrix y = r`, for a symmetric matrix."""
+    try:
+        inverse = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        inverse = np.linalg.pinv(matrix, hermitian=True)
+    return rows_times(rows, np.asarray(inverse))
+
+
 def solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """Solve a positive definite system; by the pseudo-inverse where it is at the edge of being one."""
     try:
