@@ -217,7 +217,7 @@ def _one_stratum(
         a, b = linear_sum_assignment(distance_block(x, ins, outs)[places])
         t, c = places[a], b
     else:
-        t, c = _assign(x, ins, outs, pairs_within(x, ins, outs, caliper), ratio)
+        t, c = _assign(x, ins, outs, pairs_within(x, ins, outs, caliper), caliper, ratio)
     return ins[t], outs[c]
 
 
@@ -231,12 +231,11 @@ def _on_a_line(
         matched = pairs_by_levels(t, c, ratio)
         if (np.abs(np.sort(t[matched[0]]) - np.sort(c[matched[1]])) <= caliper).all():
             return matched  # the caliper forbids nothing of what is best without it
-    if full or ratio == 1:
+    if ratio == 1 or filled_on_a_line(t, c, caliper, ratio) == len(ins) * ratio:
         reach = pairs_in_reach(t, c, caliper, ratio)
-        if ratio == 1 or _filled(reach, (len(ins), len(outs)), ratio) == len(ins) * ratio:
-            return _assign(x, ins, outs, reach, ratio)
+        return _assign(x, ins, outs, reach, caliper, ratio)
     # Not all places can be filled. With several for a participant the proof of `pairs_in_reach` does not hold then.
-    return _assign(x, ins, outs, pairs_within(x, ins, outs, caliper), ratio)
+    return _assign(x, ins, outs, pairs_within(x, ins, outs, caliper), caliper, ratio)
 
 
 def check_size(cells: int) -> None:
@@ -387,6 +386,7 @@ def _assign(
     ins: IntArray,
     outs: IntArray,
     reach: tuple[IntArray, IntArray],
+    caliper: float,
     ratio: int,
 ) -> tuple[IntArray, IntArray]:
     """The least total among the pairs in reach, where places may stay empty.
@@ -398,7 +398,10 @@ def _assign(
     found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for t, c, at in connected_parts(*reach, len(ins), len(outs)):
         places = np.repeat(np.arange(len(t)), ratio)
-        filled = _filled(at, (len(t), len(c)), ratio)
+        if x.shape[1] == 1:
+            filled = filled_on_a_line(x[ins[t], 0], x[outs[c], 0], caliper, ratio)
+        else:
+            filled = _filled(at, (len(t), len(c)), ratio)
         ranked = ratio > 1 and filled < len(places)
         check_size(len(places) * (len(c) + (len(places) if ranked else len(places) - filled)))
         block = np.full((len(t), len(c)), np.inf)
@@ -409,6 +412,26 @@ def _assign(
         real = b < len(c)
         found.append((t[places[a[real]]], c[b[real]]))
     return np.concatenate([t for t, _ in found]), np.concatenate([c for _, c in found])
+
+
+def filled_on_a_line(ins: FloatArray, outs: FloatArray, caliper: float, ratio: int) -> int:
+    """How many places of participants can be filled at once on a score: the first with the first, as they come.
+
+    Examples
+    --------
+    >>> filled_on_a_line(np.array([0.0, 1.0]), np.array([0.9, 1.8, 5.0]), 1.0, 1)
+    2
+    """
+    t, c = np.sort(np.repeat(ins, ratio)).tolist(), np.sort(outs).tolist()
+    i = j = filled = 0
+    while i < len(t) and j < len(c):
+        if abs(t[i] - c[j]) <= caliper:
+            i, j, filled = i + 1, j + 1, filled + 1
+        elif c[j] < t[i]:
+            j += 1
+        else:
+            i += 1
+    return filled
 
 
 def _filled(pairs: tuple[IntArray, IntArray], shape: tuple[int, int], ratio: int) -> int:

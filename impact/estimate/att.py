@@ -62,8 +62,8 @@ def att(
     Notes
     -----
     On a panel: `group_time` (`control`, `estimator`, `base_period`, `anticipation`, `unbalanced`). On a
-    matched panel: `matched_did`, `at_joining`, `group_time` (pairs only). On a matched cross-section: `difference`,
-    `g_computation`, `aipw`.
+    matched panel: `matched_did`, `at_joining`, `group_time` (pairs only). On a matched cross-section: `difference`
+    (`neighbours`, with replacement), `g_computation`, `aipw`.
 
     Raises
     ------

@@ -35,6 +35,7 @@ from impact.estimate.request import AttRequest
     estimands=("ATT", "ATE", "ATO"),
     families=("gaussian",),
     needs=("a matched cross-section",),
+    options=("neighbours",),
     reference="Abadie and Spiess (2022), section 2; Abadie and Imbens (2006), (2016) with replacement",
 )
 def difference(request: AttRequest) -> EffectResult:
@@ -43,7 +44,8 @@ def difference(request: AttRequest) -> EffectResult:
     Parameters
     ----------
     request : AttRequest
-        What `impact.att` was asked; no options.
+        What `impact.att` was asked. Option `neighbours`: after matching with replacement, the firms of the same arm that tell a firm's noise
+        (default 4, from 2).
 
     Returns
     -------
@@ -70,6 +72,8 @@ def difference(request: AttRequest) -> EffectResult:
     matched = _matched(request)
     if matched.settings.replace:
         return with_replacement(request, matched)
+    if request.options:
+        raise EstimationError("neighbours is for matches with replacement; leave it out.")
     return _estimated(request, matched, (), lambda cell, _: cell.difference())
 
 

@@ -122,7 +122,7 @@ def twin(frame: pd.DataFrame, pairs: pd.DataFrame, e: pd.Series) -> tuple[float,
     total = sum((g - effect) ** 2 for g in gains.values())
     for c in pairs["control"].unique():
         shares = [1 / len(cs) for cs in of if c in cs]
-        group = [c, *near(c, ~d, 2, score, False)]
+        group = [c, *near(c, ~d, 4, score, False)]
         total += (sum(shares) ** 2 - sum(s**2 for s in shares)) * y[group].var(ddof=1)
     x = np.column_stack([np.ones(len(frame)), frame[["x1", "x2"]]])
     white = pd.DataFrame(
@@ -132,15 +132,15 @@ def twin(frame: pd.DataFrame, pairs: pd.DataFrame, e: pd.Series) -> tuple[float,
     slope, c, dt, information = (e * (1 - e)).to_numpy(), np.zeros(3), np.zeros(3), np.zeros((3, 3))
     for k, i in enumerate(frame.index):
         information += slope[k] * np.outer(x[k], x[k]) / n
-        ins, outs = near(i, d, 2, score, False), near(i, ~d, 2, score, False)
+        ins, outs = near(i, d, 4, score, False), near(i, ~d, 4, score, False)
         c += x[k] * slope[k] * (y[ins].mean() - y[outs].mean() - effect) / n / p
         for arm, factor in ((d, 1.0), (~d, e[i] / (1 - e[i]))):
-            two = near(i, arm, 2, score, True)
-            at = [frame.index.get_loc(j) for j in two]
+            four = near(i, arm, 4, score, True)
+            at = [frame.index.get_loc(j) for j in four]
             c += (
                 slope[k]
                 * factor
-                * np.array([np.cov(x[at, m], y[two])[0, 1] for m in range(3)])
+                * np.array([np.cov(x[at, m], y[four])[0, 1] for m in range(3)])
                 / n
                 / p
             )
@@ -212,6 +212,21 @@ def test_missing_outcomes_are_counted() -> None:
     result = nearest(frame)
     assert result.tidy()["n_treated"].iloc[0] == (frame["joined"] == 1).sum() - 5
     assert "5 pairs are left out" in " ".join(result.notes)
+
+
+def test_neighbours_may_be_chosen() -> None:
+    matched = impact.match(firms([8, 1]), treatment="joined", on=["x1", "x2"], replace=True)
+    default, four, two = (
+        impact.att(matched, "y", method="difference", **words).tidy()["std_error"].iloc[0]  # type: ignore[arg-type]
+        for words in ({}, {"neighbours": 4}, {"neighbours": 2})
+    )
+    assert default == four != two
+    for wrong in (1, 2.5, True):
+        with pytest.raises(EstimationError, match="whole number from 2"):
+            impact.att(matched, "y", method="difference", neighbours=wrong)
+    pairs = impact.match(firms([8, 1]), treatment="joined", on=["x1", "x2"])
+    with pytest.raises(EstimationError, match="with replacement"):
+        impact.att(pairs, "y", method="difference", neighbours=2)
 
 
 def test_clusters_are_refused() -> None:

@@ -17,7 +17,7 @@ effects <- function(tag, d, formula) {
   # Scores made distinct, so that no tie is left to chance.
   s <- p + seq_len(n) * 1e-7
   for (m in c(1, 3)) {
-    r <- Match(Y = y, Tr = t, X = s, estimand = "ATT", M = m, ties = TRUE, Var.calc = 2, distance.tolerance = 0)
+    r <- Match(Y = y, Tr = t, X = s, estimand = "ATT", M = m, ties = TRUE, Var.calc = 4, distance.tolerance = 0)
     say(paste0(tag, " nn", m), r$est.noadj)
     say(paste0(tag, " nn", m, "_ai2006_se"), r$se)
   }
