@@ -174,14 +174,15 @@ def with_replacement(request: AttRequest, matched: MatchResult) -> EffectResult:
             f"{lost:,} pairs are left out: '{request.outcome}' is missing for one of the two."
         )
     arms = min(int(reused.treated.sum()), int((~reused.treated).sum()))
-    if arms < reused.neighbours:
-        variance = np.nan
-    elif matched.settings.distance in SCORES and matched.settings.method == "nearest":
-        variance += _estimated_score(reused, matched, estimate, len(gains))
+    estimated = matched.settings.distance in SCORES and matched.settings.method == "nearest"
+    if arms < 2 or (estimated and arms <= reused.neighbours):
+        variance = np.nan  # too few to tell noise from
+    elif estimated:
+        variance += _estimated_score(reused, matched, estimate)
         words = "Abadie and Imbens (2016), for an estimated score"
     if len(gains) < 2 or not variance > 0:
         variance = np.nan
-        notes.append("One pair, or no variation, so no standard error.")
+        notes.append("Too few firms of an arm, or no variation, so no standard error.")
     table = infer(np.array([estimate]), np.sqrt([variance]), conf_level=request.conf_level)
     table.insert(0, "term", ["ATT"])
     table["n_treated"], table["n_control"] = len(gains), int((uses > 0).sum())
@@ -254,7 +255,7 @@ def _turned(matched: MatchResult) -> FloatArray:
     return np.asarray(z @ (vectors[:, keep] / np.sqrt(values[keep])))
 
 
-def _estimated_score(reused: Reused, matched: MatchResult, effect: float, pairs: int) -> float:
+def _estimated_score(reused: Reused, matched: MatchResult, effect: float) -> float:
     """What the estimation of the score adds to the variance (Abadie and Imbens 2016, Theorem 2); often negative.
 
     With f the density of the link at x't, I the information of one firm, and E over all firms: `d' I^-1 d - c' I^-1 c` over n, with
