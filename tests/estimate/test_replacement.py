@@ -189,10 +189,14 @@ def test_rows_and_units_do_not_matter(seed: int) -> None:
 
 def test_ties_and_controls_used_by_all_are_no_trouble() -> None:
     frame = pd.DataFrame(
-        {"x1": [1.0] * 12, "x2": [0.0, 1] * 6, "joined": [1] * 8 + [0] * 4, "y": np.arange(12.0)}
+        {"x1": 1.0, "x2": [0.0, 1] * 7, "joined": [1] * 8 + [0] * 6, "y": np.arange(14.0)}
     )
     row = nearest(frame, on=["x2"]).tidy().iloc[0]
     assert np.isfinite(row["std_error"]) and row["std_error"] > 0
+    few = (
+        nearest(frame.iloc[:12], on=["x2"]).tidy().iloc[0]
+    )  # four controls are too few for an estimated score
+    assert np.isfinite(few["estimate"]) and np.isnan(few["std_error"])
     one = frame.iloc[[0, 1, 2, 3, 8]]
     row = nearest(one.assign(e=0.3), on=["x2"], distance="e").tidy().iloc[0]
     assert np.isnan(row["std_error"]) and np.isnan(row["p_value"])
