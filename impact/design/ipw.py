@@ -24,6 +24,7 @@ from impact.design.weighting import (
 )
 
 _DEFAULT_TRIM = (0.0, 1.0)
+_CERTAIN = 1e-12
 
 
 @METHODS.register(
@@ -128,6 +129,7 @@ def _weigh(cohort: pd.DataFrame, settings: MatchSettings) -> CohortWeights:
     fit = fit_propensity(x, settings.on, treated, "probit" if link == "probit" else "logit")
     z, _, dropped = covariates_of(cohort, settings)
     score = fit.probability
+    _refuse_certain(score, treated, cohort, settings)
     weights, by_score = weights_of_score(score, treated, settings.estimand)
     design = np.column_stack([np.ones(len(z)), z])
     slope = score * (1 - score) if link == "logit" else _normal_density(fit.linear)
@@ -195,6 +197,21 @@ def _finished(
                 f"No {name} is left between the limits [{low:.4g}, {high:.4g}] of the score; widen `trim`."
             )
     return out, notes
+
+
+def _refuse_certain(
+    score: FloatArray, treated: BoolArray, cohort: pd.DataFrame, settings: MatchSettings
+) -> None:
+    """A firm that was as good as certain to be in its arm, or in the other, has a weight without bound."""
+    certain = (~treated & (score >= 1 - _CERTAIN)) | (treated & (score <= _CERTAIN))
+    if settings.estimand == "ATT":
+        certain &= ~treated
+    if certain.any() and settings.estimand != "ATO" and settings.option("trim", None) is None:
+        unit = cohort["unit"].to_numpy()[int(np.flatnonzero(certain)[0])]
+        raise DesignError(
+            f"The score of {int(certain.sum()):,} firms of the other arm, such as '{unit}', is 0 or 1 to the last digits, so that their weight has "
+            "no bound: the covariates nearly separate the arms. Use `trim`, overlap weights (estimand='ATO'), or fewer covariates."
+        )
 
 
 def _refuse_no_probability(score: FloatArray, cohort: pd.DataFrame, name: str) -> None:

@@ -144,6 +144,7 @@ def score_cohort(
                 "Mahalanobis distance gives no score to sort by: participants chose in the order of "
                 "their identifiers."
             )
+        notes += _overlap_of_covariates(columns, treated, cohort, settings)
         return np.full(len(cohort), np.nan), None, notes
     if settings.given is not None:
         given = cohort[settings.given].to_numpy(dtype=np.float64)
@@ -201,6 +202,29 @@ def _overlap(
     return [
         f"{outside:,} of {int(treated.sum()):,} participants{_when(cohort)} have a score outside the "
         "range of the comparison firms."
+    ]
+
+
+def _overlap_of_covariates(
+    columns: Sequence[FloatArray], treated: BoolArray, cohort: pd.DataFrame, settings: MatchSettings
+) -> list[str]:
+    """Without a score: participants outside the range of some covariate; refused where ranges of one do not even touch."""
+    outside = np.zeros(int(treated.sum()), dtype=bool)
+    for name, x in zip(settings.on, columns, strict=True):
+        ins, outs = x[treated], x[~treated]
+        low, high = outs.min(), outs.max()
+        if low < high and (ins.min() > high or ins.max() < low) and settings.caliper is None:
+            raise DesignError(
+                f"'{name}' of participants and comparison firms does not overlap{_when(cohort)}: {ins.min():.4g} to {ins.max():.4g} "
+                f"against {low:.4g} to {high:.4g}. No comparison firm is like a participant: set a caliper that says how far "
+                "is too far, leave the covariate out, or find other comparison firms."
+            )
+        outside |= (ins < low) | (ins > high)
+    if not outside.any():
+        return []
+    return [
+        f"{int(outside.sum()):,} of {int(treated.sum()):,} participants{_when(cohort)} lie outside the range of the comparison firms in some "
+        "covariate."
     ]
 
 

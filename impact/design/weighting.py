@@ -174,8 +174,12 @@ def _heavy(cohort: pd.DataFrame, weights: FloatArray, settings: MatchSettings) -
         share = float(weights[arm].max()) / total
         if share > _HEAVY and int((weights[arm] > 0).sum()) > 1 / _HEAVY:
             unit = cohort["unit"].to_numpy()[arm][int(np.argmax(weights[arm]))]
-            notes.append(
-                f"One of the {name}, {unit!r}, carries {share:.0%} of their weight{said_when(cohort)}: the comparison rests on it. "
+            advice = (
                 "Trim the score, or ask for overlap weights."
+                if settings.method == "ipw"
+                else "Balance fewer covariates, or match within a caliper."
+            )
+            notes.append(
+                f"One of the {name}, '{unit}', carries {share:.0%} of their weight{said_when(cohort)}: the comparison rests on it. {advice}"
             )
     return notes

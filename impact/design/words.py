@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -81,14 +82,27 @@ def _ipw(settings: MatchSettings) -> str:
         "ATE": "to all firms",
         "ATO": "to the firms that could have been of either arm (overlap weights)",
     }[settings.estimand]
-    trim = settings.option("trim", None)
-    return f"{target} by {score}" + ("" if trim is None else f", trimmed ({trim})")
+    stable = ", stabilized" if settings.option("stabilized", False) else ""
+    return f"{target} by {score}{stable}{_trimmed(settings.option('trim', None))}"
+
+
+def _trimmed(trim: Any) -> str:
+    if trim is None:
+        return ""
+    if trim == "crump":
+        return ", trimmed where that lowers the variance most (Crump et al. 2009)"
+    low, high = (trim, 1 - trim) if isinstance(trim, (int, float)) else trim
+    return f", scores outside {low:g} to {high:g} trimmed"
 
 
 def _entropy(settings: MatchSettings) -> str:
     target = {"ATT": "the participants", "ATE": "all firms"}[settings.estimand]
     moments = {1: "means", 2: "means and variances", 3: "first three moments"}
-    return f"by entropy balancing to the {moments[settings.option('moments', 1)]} of {target}"
+    base = settings.option("base_weights", None)
+    start = "" if base is None else f", starting from the weights in '{base}'"
+    return (
+        f"by entropy balancing to the {moments[settings.option('moments', 1)]} of {target}{start}"
+    )
 
 
 def _cbps(settings: MatchSettings) -> str:
@@ -118,12 +132,28 @@ def _coarsened(
     return [f"{some} were grouped with {others} of firms {cell}", _target(settings)]
 
 
+_RULES = {
+    "sturges": "Sturges's rule",
+    "scott": "Scott's rule",
+    "fd": "Freedman and Diaconis's rule",
+}
+
+
 def _cuts(settings: MatchSettings) -> str:
     cuts = settings.option("cutpoints", "sturges")
-    rules = {"sturges": "Sturges's", "scott": "Scott's", "fd": "Freedman and Diaconis's"}
-    if isinstance(cuts, str):
-        return f"{rules[cuts]} rule"
-    return f"cut points: {dict(cuts)}" if isinstance(cuts, Mapping) else f"{cuts} of equal width"
+    if not isinstance(cuts, Mapping):
+        return _cut(cuts)
+    named = [f"{name} by {_cut(rule)}" for name, rule in cuts.items()]
+    others = [] if set(settings.on) <= set(cuts) else [f"the others by {_RULES['sturges']}"]
+    return "; ".join([*named, *others])
+
+
+def _cut(rule: Any) -> str:
+    if isinstance(rule, str):
+        return _RULES[rule]
+    if isinstance(rule, int):
+        return f"{rule} of equal width"
+    return "cut points " + ", ".join(f"{x:g}" for x in rule)
 
 
 def _subclass(

@@ -46,6 +46,8 @@ class Cell:
         How the weights were estimated; its `rows` are positions among the n firms.
     everyone : bool
         Whether the effect is on the firms of both arms (ATE), and not on the participants.
+    in_sets : bool
+        Whether firms stand in sets, which fall out without one of their arms.
     """
 
     values: FloatArray
@@ -56,6 +58,7 @@ class Cell:
     strata: IntArray | None = None
     weighting: Weighting | None = None
     everyone: bool = False
+    in_sets: bool = False
 
     def difference(self) -> tuple[float, FloatArray]:
         """Weighted mean difference, and each firm's influence on it (n,), scaled so that its mean is the error.
@@ -70,7 +73,7 @@ class Cell:
             mean = float(self.weight[firms] @ self.values[firms]) / total
             by_weight[firms] = sign * (self.values[firms] - mean) / total
             means.append(mean)
-        influence = n * self.weight * by_weight
+        influence = n * self.weight * by_weight * self._alone()
         return means[0] - means[1], influence + self.through(by_weight)
 
     def through(self, by_weight: FloatArray) -> FloatArray:
@@ -88,6 +91,21 @@ class Cell:
             out[w.rows] = w.influence @ reach * (len(out) / len(w.rows))
         return out if self.strata is None else out + self._through_strata(by_weight)
 
+    def _alone(self) -> FloatArray:
+        """What the distance of a lone firm of an arm in its stratum from the arm's mean is multiplied by: the mean holds the firm itself.
+
+        1 / (1 - share of the arm's weight), so that the distance is the one from the mean of the others; 1 for all other firms.
+        """
+        out = np.ones(len(self.values))
+        if self.strata is None:
+            return out
+        for firms in (self.treated, self.control):
+            count = np.bincount(self.strata[firms])
+            lone = firms[count[self.strata[firms]] == 1]
+            share = self.weight[lone] / self.weight[firms].sum()
+            out[lone] = 1 / np.maximum(1 - share, _ROUNDING)
+        return out
+
     def _through_strata(self, by_weight: FloatArray) -> FloatArray:
         """Influence by way of the shares of participants in strata with fixed borders: weights are those of a saturated score.
 
@@ -100,10 +118,12 @@ class Cell:
         s = self.strata[firms]
         size = np.bincount(s)
         p = np.bincount(s, d) / np.maximum(size, 1)
+        # The noise of a lone firm of an arm cannot be told within its stratum: there the influence stays the one around the arm's mean.
+        told = np.minimum(np.bincount(s, d), np.bincount(s, 1 - d)) > 1
         moves = np.where(d == 1, -(1 - p[s]), p[s]) if self.everyone else 1 - d
         reach = np.bincount(s, moves * self.weight[firms] * by_weight[firms])
         out = np.zeros(len(self.values))
-        out[firms] = (d - p[s]) / (p[s] * (1 - p[s])) * reach[s] * len(out) / size[s]
+        out[firms] = (d - p[s]) / (p[s] * (1 - p[s])) * (reach * told)[s] * len(out) / size[s]
         return out
 
     def adjusted(self, x: FloatArray) -> tuple[float, FloatArray]:
@@ -134,7 +154,7 @@ class Cell:
         own = predicted[0] if self.everyone else self.values[self.treated]
         gain = _settled(own - predicted[-1], own)
         estimate = float(gain.mean())
-        influence = n * self.weight * by_weight
+        influence = n * self.weight * by_weight * self._alone()
         influence[target] += (gain - estimate) * n / len(target)
         return estimate, influence + self.through(by_weight)
 
@@ -305,8 +325,8 @@ class WeightedArms:
     clustered : bool
         Whether the matched sets are disjoint and small, and so the clusters of the variance.
     stratified : bool
-        Whether the sets are strata whose borders do not depend on who joined where (exact, coarsened and subclasses, with few
-        that hold one firm of an arm): firms are then independent, and the strata's shares of participants estimated.
+        Whether the sets are strata whose borders do not depend on who joined where (exact, coarsened and subclasses, without
+        much weight in those that hold one firm of an arm): firms are then independent, and the strata's shares of participants estimated.
     """
 
     arms: tuple[CohortArms, ...]
@@ -321,7 +341,9 @@ class WeightedArms:
         """What a cluster of the variance is, in words."""
         if self.clustered:
             return "matched set"
-        estimated = self.stratified or any(a.weighting is not None for a in self.arms)
+        if self.stratified:
+            return "firm, counting that the strata's shares of participants were estimated"
+        estimated = any(a.weighting is not None for a in self.arms)
         return "firm, counting that the weights were estimated" if estimated else "firm"
 
     @property
@@ -369,6 +391,7 @@ class WeightedArms:
             strata,
             weighting,
             self.estimand == "ATE",
+            arm.sets is not None,
         )
 
     def firms(
@@ -448,20 +471,21 @@ def _weighted(matched: MatchResult, units: pd.Index) -> WeightedArms:
                 weightings.get(k),
             )
         )
-    stratified = sets is not None and _are_strata(matched.settings.method, sets, treated)
+    stratified = sets is not None and _are_strata(matched.settings.method, sets, treated, weight)
     once = sets is not None and not pd.Series(rows[sets > 0]).duplicated().any()
     return WeightedArms(tuple(arms), matched.settings.estimand, once and not stratified, stratified)
 
 
 _FIXED = ("exact", "coarsened", "subclass")
 _LONE = 0.1
+_MANY = 30
 
 
-def _are_strata(method: str, sets: IntArray, treated: BoolArray) -> bool:
+def _are_strata(method: str, sets: IntArray, treated: BoolArray, weight: FloatArray) -> bool:
     """Whether sets are strata with fixed borders that tell the noise within them.
 
-    A set with one firm of an arm tells nothing of the noise in that arm; where more than a tenth of the firms stand in such sets, the sets
-    are clusters instead.
+    A set with one firm of an arm tells nothing of the noise in that arm. Where such sets carry more than a tenth of the weight of an arm, and
+    there are many sets, the sets are clusters instead.
     """
     if method not in _FIXED:
         return False
@@ -469,7 +493,10 @@ def _are_strata(method: str, sets: IntArray, treated: BoolArray) -> bool:
     size = int(sets.max()) + 1
     ins, outs = (np.bincount(sets[inside & arm], minlength=size) for arm in (treated, ~treated))
     lone = (np.minimum(ins, outs) == 1)[sets] & inside
-    return bool(lone.sum() <= _LONE * inside.sum())
+    share = max(
+        weight[lone & arm].sum() / weight[inside & arm].sum() for arm in (treated, ~treated)
+    )
+    return bool(share <= _LONE or (ins > 0).sum() < _MANY)
 
 
 def _with_both_arms(sets: IntArray, treated: BoolArray) -> IntArray:

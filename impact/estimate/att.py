@@ -153,6 +153,11 @@ def _check_abilities(
         raise EstimationError(
             f"{said} works on {' or '.join(method.takes)} data; it was given {kind} data."
         )
+    estimand = data.settings.estimand if isinstance(data, MatchResult) else "ATT"
+    if estimand not in method.estimands:
+        raise EstimationError(
+            f"{said} has the estimands {', '.join(method.estimands)}; the match is for the {estimand}."
+        )
     if family not in method.families:
         raise EstimationError(
             f"{said} has the families {', '.join(method.families)}; {family!r} was asked for."

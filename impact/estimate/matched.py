@@ -21,6 +21,7 @@ from impact.estimate.matched_words import (
     lost_note,
     matched_note,
     refuse_replacement,
+    score_note,
     variance_words,
 )
 from impact.estimate.replacement import with_replacement
@@ -126,7 +127,6 @@ def g_computation(request: AttRequest) -> EffectResult:
     """
     matched = _matched(request)
     refuse_replacement(matched)
-    _refuse_overlap_weights(matched, "g_computation")
     names = request.covariates or matched.settings.on
     return _estimated(request, matched, names, lambda cell, x: cell.adjusted(x))
 
@@ -182,7 +182,6 @@ def aipw(request: AttRequest) -> EffectResult:
             f"aipw works on weights; these firms were matched by {matched.settings.method!r}. Match with method='ipw', 'entropy' or 'cbps', or "
             "adjust the matched sample with method='g_computation'."
         )
-    _refuse_overlap_weights(matched, "aipw")
     names = request.covariates or matched.settings.on
     return _estimated(request, matched, names, lambda cell, x: cell.augmented(x))
 
@@ -190,13 +189,6 @@ def aipw(request: AttRequest) -> EffectResult:
 def _matched(request: AttRequest) -> MatchResult:
     assert isinstance(request.data, MatchResult)
     return request.data
-
-
-def _refuse_overlap_weights(matched: MatchResult, method: str) -> None:
-    if matched.settings.estimand == "ATO":
-        raise EstimationError(
-            f"{method} has the estimands ATT, ATE; these are overlap weights (ATO). Use method='difference'."
-        )
 
 
 def _estimated(
@@ -221,8 +213,11 @@ def _estimated(
     firms = arms.firms([cell], frame.index, own, request.cluster)
     rows = frame.index.get_indexer(firms.index)
     column = influence[rows] * (len(rows) / len(frame))
-    single = firms["cluster"].nunique() < 2 or (arms.what == "firms" and len(cell.treated) < 2)
+    alone = arms.what == "firms" and min(len(cell.treated), len(cell.control)) < 2
+    single = firms["cluster"].nunique() < 2 or alone
     said = ["One pair or cluster, so no standard error."] if single else []
+    if alone:
+        said = ["One firm in an arm, so no standard error."]
     return effect_from_influence(
         keys=pd.DataFrame({"term": [matched.settings.estimand]}),
         estimate=np.array([value]),
@@ -242,7 +237,8 @@ def _estimated(
             *lost_note(cell, request, arms.what),
             *notes,
             *said,
-            *few_clusters(firms),
+            *([] if single else few_clusters(firms)),
+            *score_note(matched),
         ),
         source=matched,
         seed=request.seed,

@@ -21,6 +21,7 @@ from impact.estimate.matched_words import (
     matched_note,
     panel_notes,
     refuse_replacement,
+    score_note,
     variance_words,
 )
 from impact.estimate.request import AttRequest
@@ -163,7 +164,7 @@ def _by_cohort(
     terms = [f"ATT({g},{time})" for g, time in plan]
     own = data.cluster if request.cluster not in (None, panel_of(matched).unit) else None
     firms = arms.firms(cells, data.units, own, request.cluster)
-    estimate, influence, reasons = _filled(cells, firms, data.units)
+    estimate, influence, reasons = _filled(cells, firms, data.units, alone=arms.what == "firms")
     return effect_from_influence(
         keys=pd.DataFrame(
             {
@@ -187,6 +188,7 @@ def _by_cohort(
         notes=(
             *data.notes,
             *(() if matched.kind == "pairs" else matched_note(matched)),
+            *score_note(matched),
             *panel_notes(request, arms, cells, terms, reasons, firms),
         ),
         source=matched,
@@ -200,9 +202,12 @@ def _plan(arms: Arms, periods: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
 
 
 def _filled(
-    cells: Sequence[Cell], firms: pd.DataFrame, units: pd.Index
+    cells: Sequence[Cell], firms: pd.DataFrame, units: pd.Index, *, alone: bool
 ) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Estimates, influence over the firms in use, and why a cell has no standard error."""
+    """Estimates, influence over the firms in use, and why a cell has no standard error.
+
+    `alone` says that firms, not pairs, tell the noise, of which one firm of an arm tells nothing.
+    """
     rows = units.get_indexer(firms.index)
     clusters = pd.Series(firms["cluster"].to_numpy(), index=rows)
     estimate = np.full(len(cells), np.nan)
@@ -213,7 +218,7 @@ def _filled(
         if not reason:
             estimate[k], column = cell.difference()
             influence[:, k] = column[rows] * (len(rows) / len(units))
-            if clusters.loc[cell.treated].nunique() < 2:
+            if clusters.loc[cell.treated].nunique() < 2 or (alone and len(cell.control) < 2):
                 influence[:, k] = np.nan
                 reason = "one pair or cluster, so no standard error"
         reasons.append(reason)

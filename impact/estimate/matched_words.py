@@ -55,7 +55,16 @@ def matched_note(matched: MatchResult) -> tuple[str, ...]:
         )
     return (
         f"The effect is on the {int(sizes['after']):,} of {int(sizes['before']):,} participants that "
-        "were matched; the others are like none of the comparison firms, and nothing is said on them.",
+        "were matched; the others found no comparison firm (none was left, or none like them), and nothing is said on them.",
+    )
+
+
+def score_note(matched: MatchResult) -> tuple[str, ...]:
+    """Where pairs and sets were made by an estimated score, whose estimation the variance does not count."""
+    if matched.kind == "weights" or matched.score_model is None:
+        return ()
+    return (
+        "The score is taken as known: that it was estimated makes these standard errors too large, if anything (Abadie and Imbens 2016).",
     )
 
 
@@ -65,8 +74,8 @@ def lost_note(cell: Cell, request: AttRequest, what: str) -> tuple[str, ...]:
         return ()
     if what == "firms":
         return (
-            f"{cell.lost:,} firms with weight are left out: '{request.outcome}' or a covariate is missing, or it is for the other arm of "
-            "their set.",
+            f"{cell.lost:,} firm{'s' if cell.lost > 1 else ''} with weight left out: '{request.outcome}' or a covariate is missing"
+            + (", or it is for the other arm of their set." if cell.in_sets else "."),
         )
     return (
         f"{cell.lost:,} of {cell.lost + len(cell.treated):,} pairs are left out: '{request.outcome}' or "

@@ -15,12 +15,9 @@ from impact.estimate.arms import arms_of
 def firms(n: int = 300, seed: int = 1, levels: int = 4) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"x": rng.normal(size=n), "s": rng.integers(0, levels, n)})
-    frame["joined"] = (rng.random(n) < 1 / (1 + np.exp(1 - frame["x"] - 0.3 * frame["s"]))).astype(
-        int
-    )
-    frame["y"] = (
-        frame["x"] + frame["s"] + frame["joined"] * (1 + 0.4 * frame["s"]) + rng.normal(size=n)
-    )
+    k = frame["s"] % 4
+    frame["joined"] = (rng.random(n) < 1 / (1 + np.exp(1 - frame["x"] - 0.3 * k))).astype(int)
+    frame["y"] = frame["x"] + k + frame["joined"] * (1 + 0.4 * k) + rng.normal(size=n)
     return frame
 
 
@@ -73,7 +70,7 @@ def test_strata_by_the_textbook_formula(estimand: str) -> None:
 
 
 def test_small_sets_are_the_clusters() -> None:
-    frame = firms(120, levels=40)
+    frame = firms(300, levels=100)
     matched = impact.match(frame, treatment="joined", exact=["s"], method="exact")
     counts = matched.candidates.dropna(subset=["pair"]).groupby(["pair", "treated"]).size()
     assert counts.min() == 1  # so that noise within a set cannot be told
@@ -90,12 +87,33 @@ def test_small_sets_are_the_clusters() -> None:
 def test_few_large_strata_have_firms_as_clusters() -> None:
     matched = impact.match(firms(), treatment="joined", on=["x"], method="subclass")
     result = impact.att(matched, "y", method="difference")
-    assert "clustered by firm, counting that the weights were estimated" in result.variance
+    assert (
+        "clustered by firm, counting that the strata's shares of participants were estimated"
+        in result.variance
+    )
     assert result.tidy()["n_clusters"].iloc[0] == 300
 
 
+def test_a_lone_control_that_carries_weight_has_its_noise_counted() -> None:
+    """Of 200 participants 60 are compared with one control: its noise is most of the error."""
+    errors, estimates = [], []
+    for seed in range(200):
+        rng = np.random.default_rng([9, seed])
+        frame = pd.DataFrame(
+            {
+                "joined": [1] * 140 + [0] * 600 + [1] * 60 + [0],
+                "s": [0] * 740 + [1] * 61,
+                "y": rng.normal(size=801),
+            }
+        )
+        row = att(impact.match(frame, treatment="joined", exact=["s"], method="exact"))
+        errors.append(row["std_error"])
+        estimates.append(row["estimate"])
+    assert 0.8 < np.sqrt(np.mean(np.square(errors))) / np.std(estimates) < 1.25
+
+
 def test_a_set_without_an_observed_arm_falls_out() -> None:
-    frame = firms(120, levels=40)
+    frame = firms(300, levels=100)
     matched = impact.match(frame, treatment="joined", exact=["s"], method="exact")
     first = (
         matched.candidates.dropna(subset=["pair"]).groupby("pair")["treated"].sum().eq(1).idxmax()
@@ -112,8 +130,8 @@ def test_a_set_without_an_observed_arm_falls_out() -> None:
 
 
 def test_a_cluster_may_hold_sets_but_not_cut_them() -> None:
-    frame = firms(120, levels=40).assign(
-        region=lambda f: f["s"] // 4, odd=lambda f: np.arange(len(f)) % 3
+    frame = firms(300, levels=100).assign(
+        region=lambda f: f["s"] // 10, odd=lambda f: np.arange(len(f)) % 3
     )
     matched = impact.match(frame, treatment="joined", exact=["s"], method="exact")
     assert att(matched, cluster="region")["n_clusters"] <= 10

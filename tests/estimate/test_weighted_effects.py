@@ -177,7 +177,7 @@ def test_estimates_and_errors_are_those_of_the_stacked_equations(design: str, me
     words, equations = DESIGNS[design]
     estimand = str(words.get("estimand", "ATT"))
     if estimand == "ATO" and method != "difference":
-        with pytest.raises(EstimationError, match="overlap weights"):
+        with pytest.raises(EstimationError, match="the match is for the ATO"):
             impact.att(weighted(firms(), **words), "y", method=method)
         return
     row = impact.att(weighted(firms(), **words), "y", method=method).tidy().iloc[0]
@@ -225,7 +225,7 @@ def test_firms_without_an_outcome_are_counted_and_the_others_weighted() -> None:
         np.average(frame["y"][seen & arm], weights=match.weights[seen & arm]) for arm in (d, ~d)
     ]
     assert result.tidy()["estimate"].iloc[0] == pytest.approx(means[0] - means[1], abs=1e-12)
-    assert "4 firms with weight are left out" in result.summary()
+    assert "4 firms with weight left out" in result.summary()
 
 
 def test_weights_do_not_depend_on_units_or_rows() -> None:
@@ -304,6 +304,25 @@ def test_matched_did_on_weights_is_the_weighted_difference_of_changes(method: st
         assert cell["estimate"] == pytest.approx(row["estimate"], abs=1e-10)
         assert cell["std_error"] == pytest.approx(row["std_error"], rel=1e-9)
         assert (cell["n_treated"], cell["n_control"]) == (row["n_treated"], row["n_control"])
+
+
+@pytest.mark.parametrize("estimand", ["ATE", "ATO"])
+def test_matched_did_is_of_participants_alone(estimand: str) -> None:
+    data = impact.panel(panel(), unit="firm", time="year", cohort="joined")
+    matched = impact.match(data, on=["a"], method="ipw", estimand=estimand)  # type: ignore[arg-type]
+    with pytest.raises(EstimationError, match=f"the match is for the {estimand}"):
+        impact.att(matched, "y", method="matched_did")
+
+
+def test_one_control_tells_no_noise() -> None:
+    frame = firms().query("joined == 1").head(40)
+    other = firms().query("joined == 0").head(1)
+    frame = pd.concat([frame, other]).assign(e=0.5)
+    result = impact.att(weighted(frame, method="ipw", distance="e"), "y", method="difference")
+    assert np.isfinite(result.tidy()["estimate"].iloc[0])
+    assert np.isnan(result.tidy()["std_error"].iloc[0])
+    assert "One firm in an arm, so no standard error." in result.notes
+    assert not any("clusters" in note for note in result.notes)
 
 
 def test_group_time_refuses_weights_that_differ_between_cohorts() -> None:
