@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 from impact.core.errors import DesignError, Fault
 from impact.core.ledger import Ledger
 from impact.core.panel import Panel, require_columns
-from impact.design.request import MatchSettings
+from impact.design.request import SCORES, MatchSettings
 
 _SHOWN = 50
 RESERVED = ("unit", "cohort", "treated", "distance", "weight", "pair")
@@ -84,7 +84,16 @@ def gather(data: pd.DataFrame | Panel, settings: MatchSettings) -> Candidates:
     DesignError
         If a covariate is no number, a treatment is not 0/1, or an arm is empty.
     """
+    if not isinstance(data, (Panel, pd.DataFrame)):
+        raise DesignError(
+            f"match takes a DataFrame with one row per firm, or an impact.panel; it was given a {type(data).__name__}."
+        )
     frame = data.data if isinstance(data, Panel) else data
+    if settings.given is not None and settings.given not in frame:
+        known = ", ".join(map(repr, (*SCORES, "mahalanobis")))
+        raise DesignError(
+            f"distance is {settings.given!r}, which is no column of the data; choose from {known}, or name a column with a score."
+        )
     if settings.lags and not isinstance(data, Panel):
         raise DesignError("A cross-section has no years before: leave `lags` out, or give a Panel.")
     lagged = settings.lagged
@@ -116,7 +125,16 @@ def gather(data: pd.DataFrame | Panel, settings: MatchSettings) -> Candidates:
         if not there:
             lost = "; ".join(f"{len(u):,} × {r}" for r, u in found.left.items() if u) or "none"
             raise DesignError(f"There is no {arm} to match. Firms dropped: {lost}.")
-    return found
+    return replace(found, notes=(*_lost_notes(found), *found.notes))
+
+
+def _lost_notes(found: Candidates) -> list[str]:
+    """Participants that never came to be compared, and why."""
+    lost = {r: len(u) for r, u in found.left.items() if u and r.startswith(_PARTICIPANT)}
+    if not lost:
+        return []
+    reasons = "; ".join(f"{n:,} × {r.removeprefix(f'{_PARTICIPANT}: ')}" for r, n in lost.items())
+    return [f"Not among the candidates: {sum(lost.values()):,} participants ({reasons})."]
 
 
 def _from_cross_section(
@@ -129,6 +147,10 @@ def _from_cross_section(
     require_columns(data, [settings.treatment])
     if settings.treatment in settings.columns:
         raise DesignError(f"'{settings.treatment}' is the treatment and cannot be matched on.")
+    if isinstance(data.index, pd.MultiIndex):
+        raise DesignError(
+            "The index has several levels; give the data one label per firm (set_index)."
+        )
     if not data.index.is_unique:
         again = data.index[data.index.duplicated()][0]
         raise DesignError(

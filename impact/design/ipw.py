@@ -133,12 +133,16 @@ def _weigh(cohort: pd.DataFrame, settings: MatchSettings) -> CohortWeights:
     weights, by_score = weights_of_score(score, treated, settings.estimand)
     design = np.column_stack([np.ones(len(z)), z])
     slope = score * (1 - score) if link == "logit" else _normal_density(fit.linear)
-    odds = slope / (score * (1 - score))
+    spread = score * (1 - score)
+    odds = np.divide(slope, spread, out=np.zeros_like(slope), where=spread > 0)
+    if link == "logit":
+        odds[:] = 1.0
+    by_score = np.where(np.isfinite(by_score), by_score, 0.0)  # of firms that are trimmed
     information = cross_product(design, slope * odds) / len(z)
     influence = solved_rows(information, design * (odds * (treated - score))[:, None])
     gradient = design * (by_score * slope)[:, None]
     scaled, said = _finished(weights, score, treated, cohort, settings)
-    ratio = np.divide(scaled, weights, out=np.zeros_like(weights), where=weights > 0)
+    ratio = np.divide(scaled, weights, out=np.zeros_like(weights), where=scaled > 0)
     return CohortWeights(
         scaled, score, gradient * ratio[:, None], influence, fit.model, (*dropped, *said)
     )

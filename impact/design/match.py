@@ -572,7 +572,7 @@ def match(
         caliper=caliper,
         caliper_scale=caliper_scale,
         ratio=ratio,
-        replace=bool(replace),
+        replace=replace,
         order=order,
         estimand=estimand,
         seed=DEFAULT_SEED if seed is None else seed,

@@ -197,6 +197,10 @@ def _overlap(
             "is too far, use fewer covariates, or find other comparison firms."
         )
     outside = int(((score[treated] < low) | (score[treated] > high)).sum())
+    if low == high and score.min() == score.max():
+        return [
+            f"Every firm has the same score{_when(cohort)}: it tells nobody apart, and pairs follow the identifiers alone."
+        ]
     if not outside:
         return []
     return [

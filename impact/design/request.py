@@ -67,8 +67,16 @@ class MatchSettings:
             columns = getattr(self, name)
             if len(set(columns)) < len(columns):
                 raise DesignError(f"`{name}` names a column twice: {', '.join(columns)}.")
-        if isinstance(self.ratio, bool) or self.ratio != int(self.ratio) or self.ratio < 1:
+        if not _is_whole(self.ratio) or self.ratio < 1:
             raise DesignError(f"ratio is {self.ratio!r}; it is a whole number from 1.")
+        if not isinstance(self.replace, (bool, np.bool_)):
+            raise DesignError(f"replace is {self.replace!r}; it is True or False.")
+        if not _is_whole(self.seed):
+            raise DesignError(f"seed is {self.seed!r}; it is a whole number.")
+        if self.treatment is not None and self.control == "not_yet":
+            raise DesignError(
+                "control='not_yet' is for a Panel, which knows who joined when; leave it out."
+            )
         self._check_caliper()
         if self.method == "mahalanobis" and self.caliper is None:
             if self.distance not in ("logit", "mahalanobis"):
@@ -81,7 +89,10 @@ class MatchSettings:
     def _check_caliper(self) -> None:
         if self.caliper is None:
             return
-        if not (np.isfinite(self.caliper) and self.caliper > 0):
+        number = isinstance(self.caliper, (int, float, np.number)) and not isinstance(
+            self.caliper, bool
+        )
+        if not (number and np.isfinite(self.caliper) and self.caliper > 0):
             raise DesignError(f"caliper is {self.caliper!r}; it is a positive number, or None.")
         if self.distance == "mahalanobis" and self.caliper_scale == "sd":
             raise DesignError(
@@ -146,6 +157,10 @@ class MatchSettings:
     def columns(self) -> tuple[str, ...]:
         """Columns that must be known of a firm."""
         return tuple(dict.fromkeys((*self.numbers, *self.exact)))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def lag_name(column: str, years: int) -> str:
