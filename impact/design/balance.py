@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from impact.core.inference import FloatArray
+from impact.design.chosen import IntArray
 from impact.design.propensity import BoolArray
 
 COLUMNS = (
@@ -63,7 +64,9 @@ def weighted_variance(x: FloatArray, weights: FloatArray, *, binary: bool = Fals
     return float(share @ (x - mean) ** 2) / correction if correction > 1e-12 else float("nan")
 
 
-def ecdf_differences(x: FloatArray, treated: BoolArray, weights: FloatArray) -> tuple[float, float]:
+def ecdf_differences(
+    x: FloatArray, treated: BoolArray, weights: FloatArray, line: IntArray | None = None
+) -> tuple[float, float]:
     """Mean and largest difference between the arms' weighted distribution functions.
 
     The mean is over the distinct values of the column; the largest is the Kolmogorov-Smirnov
@@ -82,7 +85,8 @@ def ecdf_differences(x: FloatArray, treated: BoolArray, weights: FloatArray) -> 
     if _binary(x):
         apart = abs(float(ins @ x) - float(outs @ x))
         return apart, apart
-    line = np.argsort(x, kind="stable")
+    if line is None:  # else the order of x, from a caller that needs it twice
+        line = np.argsort(x, kind="stable")
     gap = np.abs(np.cumsum((ins - outs)[line]))
     last_of_value = np.append(np.diff(x[line]) != 0, True)
     return float(gap[last_of_value].mean()), float(gap[last_of_value].max())
@@ -128,8 +132,9 @@ def balance_table(
             scaled_by_all.append(str(name))
             scale = _spread(x, before, binary)
         row: dict[str, object] = {"covariate": str(name)}
+        line = None if binary else np.argsort(x, kind="stable")
         for when, weights in (("before", before), ("after", after)):
-            row |= _one(x, treated, weights, scale, binary, when)
+            row |= _one(x, treated, weights, scale, line, when)
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table.attrs["scaled_by_all"] = scaled_by_all
@@ -176,16 +181,16 @@ def _one(
     treated: BoolArray,
     weights: FloatArray,
     scale: float | None,
-    binary: bool,
+    line: IntArray | None,
     when: str,
 ) -> dict[str, float]:
     ins, outs = (_mean(x[arm], weights[arm]) for arm in (treated, ~treated))
     ratio = float("nan")
-    if not binary:
+    if line is not None:  # of a zero-one column the variance follows from the mean
         of_treated = weighted_variance(x[treated], weights[treated])
         of_control = weighted_variance(x[~treated], weights[~treated])
         ratio = of_treated / of_control if of_control > 0 else float("nan")
-    mean_gap, max_gap = ecdf_differences(x, treated, weights)
+    mean_gap, max_gap = ecdf_differences(x, treated, weights, line)
     return {
         f"mean_treated_{when}": ins,
         f"mean_control_{when}": outs,
