@@ -180,6 +180,10 @@ def with_replacement(request: AttRequest, matched: MatchResult) -> EffectResult:
     elif estimated:
         variance += _estimated_score(reused, matched, estimate)
         words = "Abadie and Imbens (2016), for an estimated score"
+    if matched.settings.option("max_uses", None) is not None:
+        notes.append(
+            "The variance is that of matches without a limit of uses; with one it may be a little too small."
+        )
     if len(gains) < 2 or not variance > 0:
         variance = np.nan
         notes.append("Too few firms of an arm, or no variation, so no standard error.")

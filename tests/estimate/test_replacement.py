@@ -170,8 +170,10 @@ def test_each_kind_of_distance_says_its_variance() -> None:
     assert "2016" in nearest(frame, distance="probit").variance
     assert "2006" in nearest(frame, distance="e").variance
     assert "2006" in nearest(frame, distance="mahalanobis").variance
+    assert any("limit of uses" in note for note in nearest(frame, max_uses=2).notes)
     result = nearest(frame)
     assert result.influence is None
+    assert not any("limit of uses" in note for note in result.notes)
     assert result.tidy()["n_control"].iloc[0] < result.tidy()["n_treated"].iloc[0]
 
 

@@ -188,3 +188,46 @@ def test_in_a_panel_a_comparison_firm_stands_in_a_set_of_each_cohort() -> None:
     assert "firm" in result.variance
     overall = result.aggregate("overall").tidy().iloc[0]
     assert overall["conf_low"] < 0.7 < overall["conf_high"]
+
+
+@pytest.mark.parametrize(
+    ("method", "estimand"), [("full", "ATT"), ("full", "ATE"), ("optimal", "ATT")]
+)
+def test_full_and_optimal_sets_are_clusters(method: str, estimand: str) -> None:
+    frame = firms(200)
+    matched = impact.match(frame, treatment="joined", on=["x"], method=method, estimand=estimand)  # type: ignore[arg-type]
+    result = impact.att(matched, "y", method="difference")
+    known = matched.candidates.set_index("unit")
+    used = frame.assign(w=known["weight"], pair=known["pair"]).query("w > 0")
+    fit = sm.WLS(used["y"], sm.add_constant(used["joined"]), weights=used["w"]).fit(
+        cov_type="cluster", cov_kwds={"groups": used["pair"].astype(int), "use_correction": False}
+    )
+    assert result.tidy()["estimate"].iloc[0] == pytest.approx(fit.params["joined"], abs=1e-10)
+    assert result.tidy()["std_error"].iloc[0] == pytest.approx(fit.bse["joined"], rel=1e-8)
+    assert "The score is taken as known" in " ".join(result.notes)
+
+
+def test_full_matching_of_a_panel_compares_changes_within_cohorts() -> None:
+    rng = np.random.default_rng(5)
+    unit = pd.DataFrame(
+        {
+            "firm": range(120),
+            "x": rng.normal(size=120),
+            "joined": [2.0] * 15 + [3.0] * 15 + [np.nan] * 90,
+        }
+    )
+    rows = unit.merge(pd.DataFrame({"year": range(1, 5)}), how="cross")
+    rows["y"] = (
+        rows["x"] * rows["year"]
+        + (rows["year"] >= rows["joined"]) * 0.7
+        + rng.normal(scale=0.1, size=len(rows))
+    )
+    panel = impact.panel(rows, unit="firm", time="year", cohort="joined")
+    matched = impact.match(panel, on=["x"], method="full")
+    cells = impact.att(matched, "y", method="matched_did").tidy().set_index(["cohort", "time"])
+    wide = rows.pivot(index="firm", columns="year", values="y")
+    own = matched.candidates[matched.candidates["cohort"] == 3].set_index("unit")
+    change = (wide[4] - wide[2])[own.index]
+    d = own["treated"]
+    effect = change[d].mean() - np.average(change[~d], weights=own["weight"][~d])
+    assert cells.loc[(3, 4), "estimate"] == pytest.approx(effect, abs=1e-12)
