@@ -123,6 +123,6 @@ def _instead(asked: AskedTransform, form: FormResult | None) -> str:
     if form is not None:
         return f"Instead, {form.recommended}. See impact.functional_form(panel, '{y}')."
     return (
-        f"Instead, estimate the effect on the level of '{y}' as a Poisson regression does (family='poisson'): in %, the same in every unit; and "
+        f"Instead, estimate the effect on the level of '{y}' as a Poisson regression does: in %, the same in every unit; and "
         f"the effect on '{y}' being above 0. impact.functional_form(data, '{y}', treatment='...') gives both for participants against others."
     )

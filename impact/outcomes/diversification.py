@@ -11,6 +11,7 @@ import pandas as pd
 from impact.core.counts import OutcomeCount, count_table, level_count
 from impact.core.errors import DataError
 from impact.core.panel import Panel
+from impact.core.whole_numbers import whole_number
 from impact.engines.relations import Relations
 from impact.outcomes.entry_years import make_line_history
 from impact.outcomes.line_measures import (
@@ -225,11 +226,15 @@ def diversification(
     )
     kinds = _kinds(given, over)
     level_names(given, kinds)
-    if int(look_back) != look_back or look_back < 1:
-        raise DataError("look_back is a number of years, 1 or more.")
+    look_back = whole_number("look_back", look_back, least=1)
     home = [home] if isinstance(home, str) else home
     if potential is not None and not isinstance(potential, Mapping):
         raise DataError("potential is a mapping, such as {'product': 5000}.")
+    strange = [str(k) for k in potential or {} if k not in kinds]
+    if strange:
+        raise DataError(
+            f"potential names {', '.join(map(repr, strange))}, which is not measured here; its keys are of {', '.join(map(repr, kinds))}."
+        )
     tables, most = [], {}
     regions = RegionShares(())
     with opened(given, panel, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
@@ -269,9 +274,14 @@ def diversification(
 def _kinds(given: Shipments, over: str | Sequence[str] | None) -> list[str]:
     if over is None:
         has = {"product": given.product is not None, "destination": given.destination is not None}
-        return [
+        found = [
             k for k in LEVELS if all(has[n] for n in ("product", "destination") if k in (n, "pair"))
         ]
+        if not found:
+            raise DataError(
+                "The shipments have neither products nor destinations; name one: product='...', destination='...'."
+            )
+        return found
     kinds = [over] if isinstance(over, str) else list(over)
     unknown = [k for k in kinds if k not in LEVELS]
     if unknown or not kinds:
@@ -284,7 +294,7 @@ def _kinds(given: Shipments, over: str | Sequence[str] | None) -> list[str]:
 def _potential(relations: Relations, kind: str, potential: Mapping[str, int] | None) -> int:
     if potential is None or kind not in potential:
         return potential_lines(relations, kind)
-    given = int(potential[kind])
+    given = whole_number(f"potential['{kind}']", potential[kind], least=1, of=PLURAL[kind])
     most = int(relations.frame(f"SELECT coalesce(max(n), 0) AS n FROM {kind}_years")["n"].iloc[0])
     if given < most:
         raise DataError(
@@ -318,7 +328,7 @@ def _changes(rows: pd.DataFrame, unit: str) -> pd.DataFrame:
     by_line = rows.groupby(["over", "firm"], sort=False)
     for name in [c for c in (*PLAIN_CHANGES, *_SHARES) if c in rows]:
         change = by_line[name].diff()
-        known = rows.loc[change.notna(), keys]
-        tables.append(known.assign(measure=name, change=change, continuing=np.nan, new=np.nan, dropped=np.nan))  # fmt: skip
+        there = change.notna()
+        tables.append(rows.loc[there, keys].assign(measure=name, change=change[there], continuing=np.nan, new=np.nan, dropped=np.nan))  # fmt: skip
     table = pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)
     return table[[*keys, "measure", *parts]]

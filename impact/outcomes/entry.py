@@ -209,7 +209,8 @@ def export_survival(
     risk = columns.notna().any(axis=1)
     if not risk.any():
         raise DataError(
-            "No firm is known to have exported in the year before, so none could survive or stop."
+            f"No firm-year has an exporter of the year before and {years(max(horizons))} after it observed, so nobody is known to survive or to stop; "
+            "choose shorter horizons, or name the column of exports."
         )
     counts = [
         event_count(
@@ -304,6 +305,10 @@ def _firm_entry(
     look_back: int, horizons: tuple[int, ...], sustained: int,
 ) -> Panel:  # fmt: skip
     rows = _entry_rows(data, given, exports, alive, minimum, look_back, horizons, sustained)
+    if not rows["exporter"].notna().any():
+        raise DataError(
+            "Of no firm-year is it known whether it exports: the column of exports is empty. Name another: exports='...'."
+        )
     if not (rows["exporter"] == 0).any():
         raise DataError(
             "This panel holds exporters only: no firm-year without exports is observed, so nobody could have entered. Entry is not 0 "

@@ -88,7 +88,7 @@ class FormResult:
         else:
             number = "not defined here, since a group has a mean of 0"
         return (
-            f"estimate the effect on the level as a Poisson regression does (family='poisson'), the same in every unit: {number}; and the "
+            f"estimate the effect on the level as a Poisson regression does, the same in every unit: {number}; and the "
             f"effect on being above 0: {entry['estimate']:+.1f} percentage points{_interval(entry, '')}; of "
             f"{level['n_treated']:,} participants against {level['n_control']:,} others{self._when()}"
         )

@@ -94,6 +94,12 @@ def panel_states(
         amount = pd.to_numeric(data[column], errors="coerce").astype("float64")
         faults = value_faults(data, column, amount.notna() | data[column].isna(), "exports are no number",
                               "name a column of amounts, or of 0 and 1: exports='...'")  # fmt: skip
+        if column == "exporter":
+            faults += value_faults(data, column, amount.isin([0, 1]) | amount.isna(), "an exporter is 1, another firm 0",
+                                   "name a column of amounts: exports='...'")  # fmt: skip
+        else:
+            faults += value_faults(data, column, ~(amount < 0), "exports are negative",
+                                   "net corrections against the shipments that they correct, or leave the cell empty")  # fmt: skip
         if faults:
             raise DataError(f"'{column}' does not tell who exports.", faults)
         floor = 0.0 if column == "exporter" else minimum

@@ -48,7 +48,7 @@ def refused_forms(
 
 
 _IN_WORDS = (
-    "estimate the effect on its level as a Poisson regression does (family='poisson'), in % and the same in every unit, and the effect on being "
+    "estimate the effect on its level as a Poisson regression does, in % and the same in every unit, and the effect on being "
     "above 0; impact.functional_form computes both"
 )
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import impact
+from impact.core.errors import DataError
 
 TRADE = (
     Path(__file__).parents[3] / "shared" / "data" / "eurostat_eu15_trade_2007_2016" / "trade.csv.gz"
@@ -380,3 +381,25 @@ def test_european_trade_agrees_with_pandas() -> None:
     assert parts[plain].isna().all(axis=None) and parts[~plain].notna().all(axis=None)
     assert (parts.sum(axis=1) - changes["change"])[~plain].abs().max() < 1e-12
     assert set(changes["measure"][~plain]) == {"n_lines", "hhi", "entropy", "theil"}
+
+
+def test_changes_hold_known_changes_only() -> None:
+    """Every firm has one product, so Gini is never known: it has no rows, and no row is empty."""
+    rows = [(f, y, "coffee", 10.0) for f in "ab" for y in (2014, 2015, 2016)]
+    frame = pd.DataFrame(rows, columns=["firm_id", "year", "product", "value"])
+    found = impact.diversification(frame).changes
+    assert found.notna()[["firm_id", "year", "over", "measure", "change"]].all(axis=None)
+    assert "gini" not in set(found["measure"]) and len(found) == 4 * found["measure"].nunique()
+    assert pd.api.types.is_integer_dtype(found["year"])
+    one = impact.diversification(frame[frame["year"] == 2015]).changes
+    assert one.empty and list(one) == list(found)
+
+
+def test_potential_and_lines_that_are_not_there_are_refused() -> None:
+    frame = pd.DataFrame({"firm_id": ["a"], "year": [2015], "product": ["x"], "value": [1.0]})
+    with pytest.raises(DataError, match="potential names 'products'"):
+        impact.diversification(frame, over="product", potential={"products": 10})
+    with pytest.raises(DataError, match="whole number"):
+        impact.diversification(frame, over="product", potential={"product": 10.5})  # type: ignore[dict-item]
+    with pytest.raises(DataError, match="neither products nor destinations"):
+        impact.diversification(frame.drop(columns="product"))

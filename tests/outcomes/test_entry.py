@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import impact
+from impact.core.errors import DataError
 
 FIRMS = """
         2010  2011  2012  2013  2014  2015  2016
@@ -494,3 +495,20 @@ def test_corrections_stay_in_their_cell() -> None:
                          "value": [10.0, 3.0, -7.0]})  # fmt: skip
     found = impact.margins(rows).identity.iloc[0]
     assert (found["value"], found["products"]) == (10, 1)
+
+
+def test_a_column_that_cannot_tell_who_exports_is_refused() -> None:
+    rows = pd.DataFrame({"firm": [1, 1, 1, 2, 2, 2], "year": [2012, 2013, 2014] * 2})
+
+    def made(values: list[float], name: str = "exports") -> impact.Panel:
+        return impact.panel(rows.assign(**{name: values}), unit="firm", time="year")
+
+    with pytest.raises(DataError, match="does not tell who exports") as caught:
+        impact.entry(made([0, -5, 3, 0, 0, 1]), look_back=1)
+    assert "exports are negative" in str(caught.value) and "-5" in str(caught.value)
+    with pytest.raises(DataError, match="an exporter is 1, another firm 0"):
+        impact.entry(made([0, 2, 1, 0, 0, 1], "exporter"), look_back=1)
+    with pytest.raises(DataError, match="Of no firm-year is it known"):
+        impact.entry(made([np.nan] * 6), look_back=1)
+    with pytest.raises(DataError, match="5 years after it observed"):
+        impact.export_survival(made([1.0] * 6), horizons=[5])

@@ -82,7 +82,10 @@ def test_who_is_compared_is_said(form: impact.FormResult) -> None:
     assert "Change between 2013 and 2014. Participants joined in 2014; the others had not" in said
     assert "1 firms without 'exports_eur' in one of the two periods are left out." in said
     assert "of 4 participants against 5 others, from 2013 to 2014" in said
-    assert "family='poisson'" in said and "It is no percentage (Chen and Roth 2024)" in said
+    assert (
+        "as a Poisson regression does" in said
+        and "It is no percentage (Chen and Roth 2024)" in said
+    )
     assert repr(form) == said
 
 
@@ -301,7 +304,7 @@ class TestWhereItIsAskedFor:
         line = next(x for x in said.splitlines() if x.strip().startswith("effect"))
         np.testing.assert_allclose([float(v) for v in line.split()[1:]], form.by_unit(), atol=0.006)
         assert "hundredths" in said and "100 rows" in said
-        assert form.recommended in said and "family='poisson'" in said
+        assert form.recommended in said and "as a Poisson regression does" in said
 
     def test_without_cohorts_the_alternative_is_given_in_words(self) -> None:
         rows = random_exports(5)
