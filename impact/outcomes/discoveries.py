@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from impact.core.counts import OutcomeCount, level_count
 from impact.core.errors import DataError
 from impact.core.whole_numbers import whole_number
 from impact.outcomes.shipments import Shipments, least_units, level_names, opened
@@ -41,7 +42,8 @@ def discoveries(
     DataFrame
         One row per discovery, by product and year: `product`, `year`, `pioneers` (firms in that year), `value` of theirs,
         `alive_2` (pioneers that export it two years later), `followers` (other firms that export it within `followers_within` years);
-        the last two missing where the data end before, or a year was not observed.
+        the last two missing where the data end before, or a year was not observed: `flags` says so. `attrs["counts"]` has an
+        `OutcomeCount` for both: pioneers at risk and alive, and discoveries whose followers are known.
 
     Raises
     ------
@@ -57,9 +59,12 @@ def discoveries(
     --------
     >>> import impact
     >>> rows = pd.DataFrame({"firm_id": list("aab"), "year": [2010, 2012, 2013], "product": ["x", "y", "y"], "value": 5.0})
-    >>> impact.discoveries(rows.assign(year=[2011, 2012, 2013]), look_back=1, followers_within=1)
+    >>> found = impact.discoveries(rows.assign(year=[2011, 2012, 2013]), look_back=1, followers_within=1)
+    >>> found[["product", "year", "pioneers", "value", "alive_2", "followers"]]
       product  year  pioneers  value  alive_2  followers
     0       y  2012         1    5.0      NaN        1.0
+    >>> found["flags"].tolist()
+    ['2 years later is not observed']
     """
     look_back = whole_number("look_back", look_back, least=1)
     followers_within = whole_number("followers_within", followers_within, least=1)
@@ -85,7 +90,35 @@ def discoveries(
         "alive_2": found["alive_2"].astype("float64").where(found["year"].map(two)),
         "followers": found["followers"].astype("float64").where(found["year"].map(ends)),
     })  # fmt: skip
+    table["flags"] = _flags(table, followers_within)
+    table.attrs["counts"] = _counts(table, followers_within)
     return table.rename(columns={"product": str(given.product)})
+
+
+def _flags(table: pd.DataFrame, within: int) -> pd.Series:
+    """Why a number is missing."""
+    said = pd.Series("", index=table.index, dtype="object")
+    said[table["alive_2"].isna()] = "2 years later is not observed"
+    lost = table["followers"].isna()
+    words = (
+        "the year after is not observed"
+        if within == 1
+        else f"not all of the {within} years after are observed"
+    )
+    return said.mask(lost, (said + "; ").where(said != "", "") + words)
+
+
+def _counts(table: pd.DataFrame, within: int) -> tuple[OutcomeCount, OutcomeCount]:
+    known = table["alive_2"].notna()
+    risk, alive = int(table.loc[known, "pioneers"].sum()), int(table["alive_2"].sum())
+    lost, later = int((~known).sum()), int(table["followers"].isna().sum())
+    flags = (f"{lost:,} discoveries of which 2 years later is not observed",) if lost else ()
+    return (
+        OutcomeCount("alive_2", "pioneers that export the product two years later", "pioneers", int(known.sum()), risk, alive,
+                     alive / risk if risk else float("nan"), flags),
+        level_count("followers", f"firms that follow within {within} year{'s' if within > 1 else ''}", "firms", table["followers"],
+                    (f"{later:,} discoveries whose next years are not observed",) if later else ()),
+    )  # fmt: skip
 
 
 def _query(look_back: int, within: int) -> str:
