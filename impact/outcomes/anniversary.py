@@ -14,7 +14,7 @@ from impact.core.panel import Panel
 from impact.core.whole_numbers import whole_number, years_before
 from impact.engines.relations import Relations
 from impact.outcomes.entry_years import make_entry_years
-from impact.outcomes.linkage_notes import linkage_notes
+from impact.outcomes.linkage_notes import linkage_notes, year_that_is_not_whole
 from impact.outcomes.shipments import Shipments, opened
 from impact.outcomes.shipments import shipments as take_shipments
 
@@ -144,7 +144,7 @@ def first_years(
     given = take_shipments(data, unit=unit, time=time, value=value)
     look_back = whole_number("look_back", look_back, least=1)
     chosen, warnings = _correction(given, correction)
-    part = _year_that_is_not_whole(given)
+    part = year_that_is_not_whole(given)
     with opened(given, panel, minimum=minimum, exports=exports, alive=alive) as (relations, codes):
         make_entry_years(relations, look_back=look_back, horizons=(), sustained=2)
         _put_months(relations, given)
@@ -164,23 +164,16 @@ def first_years(
     table["calendar_growth"] = _log_ratio(table["calendar_2"], table["calendar_1"])
     table["growth"] = _growth(table, chosen)
     table["partial_year_bias"] = table["calendar_growth"] - table["growth"]
-    notes = linkage_notes(given, panel, exports=exports, alive=alive, minimum=minimum)
+    # What an unfinished last year means here is said below.
+    notes = linkage_notes(
+        given, panel, exports=exports, alive=alive, minimum=minimum, whole_years=False
+    )
     if part and (table["year"] + _YEARS > part[0]).any():
         warnings = (
             *warnings,
             f"the data end in month {part[1]} of {part[0]}: that calendar year is not whole, so that it is missing, and so is what needs it",
         )
     return FirstYears(table, chosen, given.unit, (*warnings, *notes))
-
-
-def _year_that_is_not_whole(given: Shipments) -> tuple[int, int] | None:
-    """The last year of dated shipments and its last month, where that is not December; None where months are not known."""
-    if not given.dated:
-        return None
-    last = given.months[["year", "month"]].drop_duplicates().sort_values(["year", "month"]).iloc[-1]
-    year, month = int(last["year"]), int(last["month"])
-    # Later years that have no months are yearly sums, and are taken as whole.
-    return (year, month) if month < 12 and year == given.years[-1] else None
 
 
 def _correction(given: Shipments, asked: str | None) -> tuple[str, tuple[str, ...]]:
