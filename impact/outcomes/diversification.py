@@ -50,7 +50,7 @@ class Diversification:
         (of this year only), `dropped` (of the year before only), which sum to it. `n_lines` has a row wherever both years are known: an
         entrant goes from 0 to n, a firm that exports in neither stays at 0. The others have one where the firm exports in both years, since
         there are no shares otherwise: `hhi`, `entropy` and `theil` with their parts; `hhi_normalised`, `effective_number`, `top1_share`,
-        `top3_share`, `gini` and the shares of regions are no sums over lines, so that their parts are missing.
+        `top3_share`, `gini` and the shares of regions have their change alone: their parts are missing.
     unit : str
     potential : dict of str to int
         Number of lines that could be exported, by `over`: the n of the Theil index and of the potential normalised HHI.
@@ -197,8 +197,9 @@ def diversification(
     Diversification
         Its `data` have, by firm, `year` and `over`: `n_lines` (0 without exports), and, missing without exports: `hhi`,
         `hhi_normalised` (n is the number of active lines; 1 for one line), `hhi_normalised_potential` (n is the potential number),
-        `effective_number` (1/HHI), `entropy`, `effective_entropy`, `theil = theil_between + theil_within`, `theil_between_old` and
-        `theil_between_new`, `top1_share`, `top3_share`, `gini` (with the small-sample factor; missing for one line); `new_lines` of
+        `effective_number` (1/HHI), `entropy`, `effective_entropy`, `theil = theil_between + theil_within`; `theil_between_old` and
+        `theil_between_new`, between terms of another split, into lines of the year before, others, and inactive ones (its within part is
+        theil less both), where new means unused in the year before, not in the look-back; `top1_share`, `top3_share`, `gini` (with the small-sample factor; missing for one line); `new_lines` of
         the look-back, `new_lines_alive_2` and `new_lines_grown_2` of them two years later; and for destinations `share_eu` (where
         they are codes of countries) and `share_outside_home`. Of codes that are no country of ISO 3166, such as `EU` or `XX`, nobody knows
         where they are: both shares are missing where exports go there, and a note names them.
