@@ -221,3 +221,23 @@ def test_a_minimum_holds_at_every_level() -> None:
 
 def test_numbers_of_numpy_are_numbers(panel: impact.Panel) -> None:
     assert "export_survival_1" in impact.export_survival(panel, horizons=np.int64(1)).data  # type: ignore[arg-type]
+
+
+def test_a_last_year_that_ends_early_is_said_by_each_outcome() -> None:
+    dates = ["2013-02-01", "2014-05-01", "2015-03-31"]
+    rows = pd.DataFrame(
+        {
+            "firm_id": "a",
+            "date": pd.to_datetime(dates),
+            "product": "x",
+            "destination": "DE",
+            "value": 1.0,
+        }
+    )
+    said = "The last year, 2015, ends in month 3"
+    for found in (impact.spells(rows), impact.diversification(rows), impact.margins(rows)):
+        assert any(note.startswith(said) for note in found.notes), type(found).__name__
+    whole = rows.assign(date=pd.to_datetime([*dates[:2], "2015-12-31"]))
+    assert not any("ends in month" in note for note in impact.spells(whole).notes)
+    years = rows.assign(year=[2013, 2014, 2015]).drop(columns="date")
+    assert not any("ends in month" in note for note in impact.spells(years).notes)
