@@ -119,7 +119,7 @@ def _add_dynamics(commands: Any) -> None:
                           help="date exits at the first year without exports, or at the last with")  # fmt: skip
     dynamics.add_argument("--growth", choices=("log", "rate", "midpoint"), default="log", help="of exports (A11, A12)")  # fmt: skip
     dynamics.add_argument("--minimum", type=float, metavar="AMOUNT", help="exports a year up to it make no exporter")  # fmt: skip
-    dynamics.add_argument("--out", type=Path, metavar="FOLDER", help="default: FILE_dynamics in the working folder")  # fmt: skip
+    dynamics.add_argument("--out", type=Path, metavar="FOLDER", help="default: FILE_dynamics in the working folder, with the settings in its name; what is in it is replaced")  # fmt: skip
     dynamics.add_argument("--first-year", type=int, metavar="YEAR")
     dynamics.add_argument("--last-year", type=int, metavar="YEAR")
     dynamics.add_argument("--max-memory", metavar="SIZE", help=_MEMORY)

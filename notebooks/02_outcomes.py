@@ -243,6 +243,19 @@ changes = spread.changes
 changes[changes["measure"].isin(["n_lines", "hhi"]) & changes["firm_id"].isin(["A", "B", "E", "F", "H"]) & (changes["change"] != 0)].round(3)
 
 # %% [markdown]
+# **Entry and spells of lines.** A line is a product of a firm here; it could be a destination, or a pair of both. A *new* one was not used in the
+# look-back: B's tea in 2011, F's coffee in 2011 and tea in 2012, D's coffee in 2012, which it had dropped for a year. Each run of years of a line is a spell.
+
+# %%
+lines = impact.entry(products, level="product", look_back=1)
+draw(lines, "new_products")
+
+# %%
+impact.spells(products, level="product").data.query("firm_id in ['A', 'B', 'D', 'F']")[
+    ["firm_id", "product", "start", "end", "length", "left_cens", "right_cens", "status"]
+]
+
+# %% [markdown]
 # ## Margins: where does growth come from?
 
 # %%
@@ -289,14 +302,40 @@ margins.firm_growth[["firm_id", "year", "kind", "value_before", "value", "export
 #
 # A firm that ships first in November has two months in its first calendar year. Its growth to the next is mostly the calendar's. Where
 # dates are known, years are counted from the first shipment. A last calendar year that ends before December is not whole, and is missing.
+#
+# Ten firms; `11:10` is a shipment of 10 in November.
 
 # %%
-dated = pd.DataFrame(
-    [("w", f"{y}-06-15", 1.0) for y in range(2010, 2015)] + [("w", "2015-12-15", 1.0)]
-    + [("a", "2012-11-05", 10.0), ("a", "2013-02-01", 20.0), ("a", "2013-12-20", 30.0), ("a", "2014-03-01", 5.0)]
-    + [("b", "2013-01-03", 40.0), ("b", "2014-06-01", 60.0)],
-    columns=["firm_id", "date", "value"],
-)  # fmt: skip
+DATED = """
+      2011         2012         2013              2014           2015
+A     .            11:10        2:20 12:30        3:5            .        starts in November: most of its first year falls into the next
+B     .            .            1:40              6:60           .        starts in January: the calendar's year is nearly its own
+C     .            7:10         1:10 8:10         2:10 9:10      .        steady, twice a year
+D     .            12:5         .                 .              .        ships once
+E     .            .            6:10              5:20           7:10
+F     .            3:10         3:10              3:10           .        steady, once a year
+G     .            .            .                 10:10          .        starts too late: its second year is not over
+H     .            9:4 10:4     9:4               .              .        shrinks
+I     6:1          6:1          6:1               6:1            6:1      exported in the first year of the data: nobody knows since when
+J     12:1         12:1         12:1              12:1           12:1     so did J; its shipments show that the data go on to December
+"""
+
+
+def read_months(drawing):
+    """From a drawing of shipments by month to dated shipments."""
+    header, *lines = drawing.strip("\n").splitlines()
+    starts = [*(header.index(y) for y in header.split()), 73]
+    rows = []
+    for line in lines:
+        for year, a, b in zip(header.split(), starts, starts[1:]):
+            for cell in line[a:b].split():
+                if ":" in cell:
+                    month, amount = cell.split(":")
+                    rows.append((line[0], f"{year}-{int(month):02d}-15", float(amount)))
+    return pd.DataFrame(rows, columns=["firm_id", "date", "value"])
+
+
+dated = read_months(DATED)
 first = impact.first_years(dated)
 print(first.summary())
 first.data[["firm_id", "year", "first_month", "calendar_1", "calendar_2", "anniversary_1", "anniversary_2", "calendar_growth", "growth"]].round(3)
@@ -304,13 +343,30 @@ first.data[["firm_id", "year", "first_month", "calendar_1", "calendar_2", "anniv
 # %% [markdown]
 # ## Products new to the country, and who followed
 
+# Ten firms again. Coffee was there in the first years, so it is no discovery. Tea is first exported by A in 2012; B and C follow. Roses and
+# fish come too late to know what became of them: missing, with the reason, and not 0.
+
 # %%
-new = pd.DataFrame(
-    [("A", y, "coffee", 5.0) for y in range(2010, 2015)]
-    + [("A", 2012, "tea", 5.0), ("A", 2013, "tea", 5.0), ("B", 2013, "tea", 5.0), ("B", 2014, "tea", 5.0), ("C", 2014, "tea", 5.0)],
-    columns=["firm_id", "year", "product", "value"],
-)  # fmt: skip
-impact.discoveries(new, look_back=2, followers_within=2)
+COUNTRY = """
+          2010  2011  2012  2013  2014
+A coffee     5     5     5     5     5
+A tea        .     .     5     5     .
+B tea        .     .     .     5     5
+C tea        .     .     .     .     5
+D coffee     5     .     .     .     .
+E cocoa      .     .     4     .     .     discovers cocoa with F
+F cocoa      .     .     4     4     4
+G roses      .     .     .     3     3
+H roses      .     .     .     .     3
+I fish       .     .     .     .     9
+J coffee     .     5     5     5     5
+"""
+new = read_lines("\n".join(COUNTRY.strip("\n").splitlines()[1:]), ["product"], first=2010, periods=5)
+found = impact.discoveries(new, look_back=2, followers_within=2)
+found
+
+# %%
+pd.DataFrame(found.attrs["counts"])[["label", "n_at_risk", "n_event", "value", "flags"]]
 
 # %% [markdown]
 # ## Jobs

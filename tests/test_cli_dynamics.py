@@ -159,7 +159,8 @@ def test_a_few_equal_faults_are_named_one_by_one(capsys: pytest.CaptureFixture[s
         ({"date": "03/04/2012"}, [], "give --date-format dd/mm/yyyy or --date-format mm/dd/yyyy: which is it?"),
         ({"product": "90111"}, [], "give --restore-leading-zeros, or"),
         ({"product": "0901"}, [], "give --product-digits 4, or"),
-        ({"firm_id": ""}, [], "identifiers.dropped"),
+        ({"firm_id": ""}, [], "fill it in, or give --drop-unreadable firm_id"),
+        ({"firm_id": "OTH"}, [], "give --drop-unreadable firm_id, so that such rows leave, counted"),
         ({"value": "-5.00"}, [], 'give --negative net (within firm, product, destination and month) or "drop"'),
         ({"value": "1.200,50"}, [], 'give --decimal "," and --thousands .'),
         ({"currency": ""}, [], "give --currency USD for empty cells"),
@@ -339,6 +340,10 @@ def test_by_a_column_of_the_register(capsys: pytest.CaptureFixture[str]) -> None
         (["broken.parquet"], 12, "broken.parquet"),
         (["empty.csv"], 12, "empty.csv"),
         (["slip.csv"], 12, "is one of them a slip?"),
+        (["customs.csv", "./customs.csv"], 12, "./customs.csv: the file is named twice, before as customs.csv"),
+        (["customs.csv", "cust*.csv"], 12, "customs.csv: the file is named twice"),
+        (["customs.csv", "--minimum", "1e12"], 12, "No exporter is left: nobody's exports of a year are above the minimum of 1e+12 USD"),
+        (["customs.csv", "--by", "product", "--minimum", "1e12"], 12, "nobody's exports of a year of a product are above"),
     ],
 )  # fmt: skip
 def test_refusals(words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
@@ -372,7 +377,8 @@ def test_a_known_layout_and_exclusions(capsys: pytest.CaptureFixture[str]) -> No
     assert "firm OTH, a remainder that is no firm: 3 rows" in out
     assert "product excluded by the study: 09" in out
     expected = as_python_has_it(rows[~rows["product"].str.startswith("09")])
-    np.testing.assert_allclose(written("edd_dynamics")["value"], expected["value"], rtol=1e-9)
+    found = written("edd_dynamics_exclude_products_09")
+    np.testing.assert_allclose(found["value"], expected["value"], rtol=1e-9)
 
 
 def test_a_year_alone_is_a_table_of_what_is_known(capsys: pytest.CaptureFixture[str]) -> None:
@@ -398,3 +404,39 @@ def test_spark_gives_equal_indicators() -> None:
         assert main(["dynamics", "study.toml", "--by", "destination", "--out", engine]) == 0
         made.append(Path(engine, "dynamics.csv").read_bytes())
     assert made[0] == made[1]
+
+
+def test_results_of_other_settings_are_not_written_over() -> None:
+    """Each setting has its folder; the same command writes over its own results, as `impact run` does."""
+    customs().to_csv("a.csv", index=False)
+    customs(20, seed=5).to_csv("b.csv", index=False)
+    assert main(["dynamics", "a.csv"]) == 0
+    first = Path("a_dynamics/dynamics.csv").read_bytes()
+    for words in (["--by", "destination"], ["--minimum", "1500.5"], ["--exit-dating", "last"], ["--first-year", "2009"], ["--growth", "rate"],
+                  ["b.csv"], ["--exclude-products", "09"]):  # fmt: skip
+        assert main(["dynamics", "a.csv", *words]) == 0
+        assert Path("a_dynamics/dynamics.csv").read_bytes() == first, words
+    assert sorted(p.name for p in Path().glob("*_dynamics*")) == [
+        "a_b_dynamics", "a_dynamics", "a_dynamics_by_destination", "a_dynamics_exclude_products_09", "a_dynamics_exit_last",
+        "a_dynamics_from_2009", "a_dynamics_growth_rate", "a_dynamics_minimum_1500.5",
+    ]  # fmt: skip
+    assert main(["dynamics", "a.csv"]) == 0
+    assert Path("a_dynamics/dynamics.csv").read_bytes() == first
+
+
+@pytest.mark.parametrize("end", ["06", "09", "12"])
+def test_a_last_year_that_is_not_whole_is_told_as_in_python(
+    end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = customs()
+    rows = rows[rows["date"] < f"2013-{end}-32"]
+    rows.to_csv("customs.csv", index=False)
+    assert main(["dynamics", "customs.csv"]) == 0
+    out = capsys.readouterr().out
+    said = f"Warning: The last year, 2013, ends in month {int(end)}: its exports are those of a part of a year"
+    lacks = "a break of coverage is likely in 2013 (months are missing"
+    frame = rows.assign(value=rows["value"].astype(float)).drop(columns="currency")
+    python = impact.dynamics(frame, currency="USD")
+    assert (said in out) == (said in python.summary()) == (end != "12")
+    assert (lacks in out) == (lacks in python.summary()) == (end != "12")
+    assert written("customs_dynamics")["flags"].tolist() == python.tidy()["flags"].tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pandas as pd
 
 from impact.core.counts import OutcomeCount, level_count
@@ -42,8 +44,8 @@ def discoveries(
     DataFrame
         One row per discovery, by product and year: `product`, `year`, `pioneers` (firms in that year), `value` of theirs,
         `alive_2` (pioneers that export it two years later), `followers` (other firms that export it within `followers_within` years);
-        the last two missing where the data end before, or a year was not observed: `flags` says so. `attrs["counts"]` has an
-        `OutcomeCount` for both: pioneers at risk and alive, and discoveries whose followers are known.
+        the last two missing where the data end before, or a year was not observed: `flags` says so. `attrs["counts"]` has the
+        counts of both: pioneers at risk and alive, and discoveries whose followers are known; read it with `pd.DataFrame(found.attrs["counts"])`.
 
     Raises
     ------
@@ -91,7 +93,8 @@ def discoveries(
         "followers": found["followers"].astype("float64").where(found["year"].map(ends)),
     })  # fmt: skip
     table["flags"] = _flags(table, followers_within)
-    table.attrs["counts"] = _counts(table, followers_within)
+    # Plain values: what stands in attrs goes into a Parquet file as JSON.
+    table.attrs["counts"] = [{**asdict(c), "flags": "; ".join(c.flags)} for c in _counts(table, followers_within)]  # fmt: skip
     return table.rename(columns={"product": str(given.product)})
 
 

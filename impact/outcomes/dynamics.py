@@ -13,11 +13,12 @@ from impact.core.errors import DataError
 from impact.core.panel import Panel, require_panel
 from impact.engines.relations import Relations
 from impact.outcomes.dynamics_groups import Grouping, grouping
-from impact.outcomes.dynamics_sql import LINES, make_exporters, observed_years
+from impact.outcomes.dynamics_sql import EXPORTERS, LINES, make_exporters, observed_years
 from impact.outcomes.dynamics_table import (
     coverage_of,
     flagged,
     indicator_table,
+    left_out,
     values_by_year,
     warnings_of,
 )
@@ -180,7 +181,8 @@ def dynamics(
     minimum : float
         Exports (to the destination, of the product) up to this value do not make an exporter.
     panel : Panel, optional
-        Firms that were observed; then a firm-year that was not stays out of whatever needs it, counted in `flags`. Without it, a firm that does not
+        Firms that were observed; then a firm-year that was not stays out of whatever needs it: `flags` say
+        in each row how many exporters are left out so. Without it, a firm that does not
         export in a year of the data did not export.
     exports, alive : str, optional
         As in `impact.entry`; of the panel.
@@ -246,7 +248,7 @@ def dynamics(
         return dynamics_of(
             relations, groups, firms=codes, products=pd.Series(given.products, index=range(1, len(given.products) + 1)),
             destinations=pd.Series(given.destinations, index=range(1, len(given.destinations) + 1)),
-            decimals=given.decimals, minimum=minimum, unit=currency or given.value, exit_dating=exit_dating, growth=growth,
+            decimals=given.decimals, minimum=minimum, unit=currency or given.value, exit_dating=exit_dating, growth=growth, months=given.months,
         )  # fmt: skip
 
 
@@ -271,6 +273,7 @@ def dynamics_of(
     growth: str,
     minimum: float = 0.0,
     breaks: pd.DataFrame | None = None,
+    months: pd.DataFrame | None = None,
 ) -> DynamicsResult:
     """Compute the indicators on relations that hold what `sum_cells` made, and `firm_states`.
 
@@ -290,6 +293,8 @@ def dynamics_of(
         As in `dynamics`.
     breaks : DataFrame, optional
         Of coverage; looked for here where missing.
+    months : DataFrame, optional
+        `year, month` of the shipments, for breaks that are looked for here.
 
     Returns
     -------
@@ -300,6 +305,11 @@ def dynamics_of(
     held = {"product": len(products) > 0, "destination": len(destinations) > 0}
     lines = [x for x in LINES if held[x] and x != groups.single]
     make_exporters(relations, kind, lines, minimum=int(np.floor(minimum * 10.0**decimals)))
+    if minimum and not relations.frame(f"SELECT count(*) AS n FROM {EXPORTERS}")["n"].iloc[0]:
+        raise DataError(
+            f"No exporter is left: nobody's exports of a year{_to_each(groups)} are above the minimum of {minimum:,.10g} {unit}. Is it in the unit of the "
+            "amounts? Name a smaller one."
+        )
     years = observed_years(relations)
     listed = indicators(exit_dating)
     values = values_by_year(
@@ -308,10 +318,14 @@ def dynamics_of(
     table = indicator_table(
         values, years, listed, names, groups.name, unit, growth, lines, groups.single
     )
-    found = coverage_of(relations) if breaks is None else breaks
-    table = flagged(table, found)
+    found = coverage_of(relations, months) if breaks is None else breaks
+    table = flagged(table, found, left_out(relations, names, groups.name, exit_dating))
     notes = [*notes, *warnings_of(table, groups.name, found)]
     return DynamicsResult(table, groups.name, unit, exit_dating, growth, tuple(notes), minimum)
+
+
+def _to_each(groups: Grouping) -> str:
+    return {"destination": " to a destination", "product": " of a product"}.get(groups.kind, "")
 
 
 def _by_year(rates: pd.DataFrame, unit: str) -> list[str]:

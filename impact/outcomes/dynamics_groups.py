@@ -53,9 +53,9 @@ class Grouping:
     ) -> tuple[list[object], str, list[str]]:
         """Put `dynamics_groups` where it is needed; gives the groups in order, the kind for `make_exporters`, and notes."""
         if self.kind == "all":
-            return [None], "all", []
+            return [None], "all", list(self.notes)
         if self.kind == "destination":
-            return list(destinations), "destination", []
+            return list(destinations), "destination", list(self.notes)
         if self.kind == "product":
             words = products if self.digits is None else products.astype("str").str[: self.digits]
             of = pd.Series(words.to_numpy(), index=products.index)

@@ -116,14 +116,57 @@ def indicator_table(
     return frame.astype({**whole, **texts})
 
 
-def coverage_of(relations: Relations) -> pd.DataFrame:
-    """Breaks of coverage, of the firms' exports as a whole."""
+def coverage_of(relations: Relations, months: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Breaks of coverage, of the firms' exports as a whole; with `year, month` of shipments, of months too."""
     relations.view("dynamics_coverage", "SELECT firm AS firm_id, year, cents, shipments FROM export_years")  # fmt: skip
-    return coverage_breaks(relations.frame(YEARLY_SQL.replace("firm_years", "dynamics_coverage")))
+    yearly = relations.frame(YEARLY_SQL.replace("firm_years", "dynamics_coverage"))
+    if months is not None and len(months):
+        held = months[["year", "month"]].drop_duplicates().groupby("year").size()
+        yearly = yearly.merge((12 - held).rename("missing_months"), left_on="year", right_index=True, how="left")  # fmt: skip
+    return coverage_breaks(yearly)
 
 
-def flagged(table: pd.DataFrame, breaks: pd.DataFrame) -> pd.DataFrame:
-    """Say in the rows what is missing for want of firms, implausible, or beside a break of coverage."""
+_UNKNOWN = {
+    "past": ("A2", "A5", "A7", "A10", "A11", "C1", "C4", "D1", "D3", "D5", "E1", "E3", "E5"),
+    "future": ("A3", "A8", "C2"),
+    "entrants_1": ("A4", "A9", "A12", "C3", "D2", "D4", "E2", "E4"), "entrants_2": ("C5",), "entrants_3": ("C6",),
+    "incumbents": ("D6", "E6"),
+}  # fmt: skip
+"""Which exporters are left out of an indicator where a year of theirs is not observed."""
+
+
+def left_out(
+    relations: Relations, names: Sequence[object], by: str | None, exit_dating: str
+) -> pd.DataFrame:
+    """Exporters that are left out of an indicator, since a year of theirs was not observed: `[by,] year, base, left_out`.
+
+    Without a panel the firms are observed together, and a year of nobody is said elsewhere.
+    """
+    entrant, stays = "before = 0 AND {} IS NULL", "before = 1 AND after IS NULL"
+    conditions = {
+        "past": "before IS NULL", "future": "after IS NULL", "incumbents": f"before IS NULL OR ({stays})",
+        **{f"entrants_{h}": f"before IS NULL OR ({entrant.format(c)})" for h, c in ((1, "after"), (2, "survives_2"), (3, "survives_3"))},
+    }  # fmt: skip
+    sums = ", ".join(f"CAST(sum(CASE WHEN {c} THEN 1 ELSE 0 END) AS BIGINT) AS {n}" for n, c in conditions.items())  # fmt: skip
+    found = relations.frame(f"SELECT grp, year, {sums} FROM {EXPORTERS} GROUP BY grp, year ORDER BY grp, year")  # fmt: skip
+    parts = []
+    for name, codes in _UNKNOWN.items():
+        step = int(name == "future" and exit_dating == "first_absent")
+        for code in codes:
+            parts.append(pd.DataFrame({"grp": found["grp"].astype("int64"), "year": found["year"].astype("int64") + step, "base": code,
+                                       "left_out": found[name].astype("int64")}))  # fmt: skip
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows[rows["left_out"] > 0]
+    group = rows.pop("grp").to_numpy() - 1
+    if by is not None:
+        rows[by] = pd.Series(list(names), dtype=object)[group].to_numpy()
+    return rows
+
+
+def flagged(
+    table: pd.DataFrame, breaks: pd.DataFrame, without: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Say in the rows what is missing for want of firms, who is left out, what is implausible, or beside a break of coverage."""
     flags = table["flags"].copy()
 
     def add(where: pd.Series, text: str | pd.Series) -> None:
@@ -136,6 +179,13 @@ def flagged(table: pd.DataFrame, breaks: pd.DataFrame) -> pd.DataFrame:
     add(missing & (table["statistic"] == "sd") & (table["n"] == 1), "one value has no spread")
     add(missing & rate, "nobody is at risk")
     add(missing & ~rate & (table["n"] == 0), "nobody is behind it")
+    if without is not None and len(without):
+        keys = [c for c in without if c != "left_out"]
+        told = table.assign(base=table["code"].str.extract(r"^([A-E]\d+)", expand=False))
+        number = told.merge(without, on=keys, how="left")["left_out"].to_numpy(dtype="float64")
+        some = pd.Series(number, index=table.index).where(~flags.str.contains("not observed|no column|each group"))  # fmt: skip
+        said = some.map(lambda n: "" if pd.isna(n) else f"{n:,.0f} exporter{'' if n == 1 else 's'} left out: a year that decides it is not observed")  # fmt: skip
+        add(some.notna(), said)
     low, high = PLAUSIBLE
     implausible = table["code"].isin(["C1", "C2"]) & table["value"].notna() & ~table["value"].between(low, high)  # fmt: skip
     add(implausible, f"outside {100 * low:.0f} to {100 * high:.0f} %")

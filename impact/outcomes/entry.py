@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -22,7 +23,7 @@ from impact.outcomes.entry_years import (
 )
 from impact.outcomes.firm_states import put_states
 from impact.outcomes.line_years import LEVELS, PLURAL, make_line_years
-from impact.outcomes.linkage_notes import linkage_notes
+from impact.outcomes.linkage_notes import linkage_notes, unfinished_flags
 from impact.outcomes.panel_states import panel_states
 from impact.outcomes.shipments import Shipments, level_names, opened
 from impact.outcomes.shipments import shipments as take_shipments
@@ -212,9 +213,15 @@ def export_survival(
             f"No firm-year has an exporter of the year before and {years(max(horizons))} after it observed, so nobody is known to survive or to stop; "
             "choose shorter horizons, or name the column of exports."
         )
+    ends = unfinished_flags(data.notes)
     counts = [
         event_count(
-            n, _survival_label(n), columns[n], columns[n].notna(), ahead=int(n.rsplit("_", 1)[1])
+            n,
+            _survival_label(n),
+            columns[n],
+            columns[n].notna(),
+            ends,
+            ahead=int(n.rsplit("_", 1)[1]),
         )
         for n in names
     ]
@@ -325,12 +332,13 @@ def _firm_entry(
         _refuse_participants_who_export(columns, base)
     always = columns["exporter"].groupby(data.data[data.unit]).max().dropna()
     selected = [ALL_EXPORT] if (always == 1).all() else []
-    counts = _firm_counts(columns, names, ahead, look_back, base, sustained, selected)
     notes = (
         []
         if given is None
         else [*linkage_notes(given, data, exports=exports, alive=alive, minimum=minimum)]
     )
+    said = [*selected, *unfinished_flags(notes)]
+    counts = _firm_counts(columns, names, ahead, look_back, base, sustained, said)
     if selected:
         notes.append(
             "Every firm of the panel exports at some time: if firms are in the data because they export, the rates of entry are of "
@@ -423,11 +431,11 @@ def _line_entry(
     living = (columns.pop("living") == 1) & columns["new"].notna()
     served = columns.pop("served")
     columns = columns.rename(columns=names)
-    return data.with_outcomes(
-        columns,
-        _line_counts(columns, names, level, look_back, potential, served, living),
-        linkage_notes(given, data, exports=exports, alive=alive, minimum=minimum),
-    )
+    notes = linkage_notes(given, data, exports=exports, alive=alive, minimum=minimum)
+    ends = tuple(unfinished_flags(notes))
+    counts = _line_counts(columns, names, level, look_back, potential, served, living)
+    flagged = tuple(replace(c, flags=(*c.flags, *ends)) for c in counts)
+    return data.with_outcomes(columns, flagged, notes)
 
 
 def _line_counts(

@@ -113,6 +113,8 @@ class CustomsAlone:
     breaks : DataFrame
         Of coverage.
     notices : list of Notice
+    ends : (int, int) or None
+        The last year and its last month, where dates tell that it is not December.
     """
 
     relations: Relations
@@ -125,6 +127,7 @@ class CustomsAlone:
     years: list[int]
     breaks: pd.DataFrame
     notices: list[Notice]
+    ends: tuple[int, int] | None = None
 
 
 @contextmanager
@@ -278,8 +281,13 @@ def _described(
         unit, words = money.column_suffix().upper().replace("_", " "), money.label()
     return CustomsAlone(
         relations, joined.ledger, firms, _coded(joined.products), _coded(joined.destinations), unit, words, years,
-        customs_breaks(relations, meaning, period), found.notices,
+        customs_breaks(relations, meaning, period), found.notices, _ends(relations, years[-1]),
     )  # fmt: skip
+
+
+def _ends(relations: Relations, year: int) -> tuple[int, int] | None:
+    month = relations.frame(f"SELECT max(last_month) AS month FROM export_years WHERE year = {year}")["month"].iloc[0]  # fmt: skip
+    return (year, int(month)) if pd.notna(month) and month < 12 else None
 
 
 def _slips(years: Sequence[int], file: str) -> list[Fault]:

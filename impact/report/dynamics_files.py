@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import glob
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from impact.display.figures import save_svg
 from impact.outcomes.dynamics import DynamicsResult, dynamics_of
 from impact.outcomes.dynamics_groups import ALL, Grouping, by_column
 from impact.outcomes.firm_states import states_of_exporters
+from impact.outcomes.linkage_notes import unfinished_year
 from impact.report.customs_alone import PERIOD, CustomsAlone, received_customs
 from impact.report.receive import receive
 from impact.report.study import Study, StudySection, read_study
@@ -73,7 +75,8 @@ def run_dynamics(
     exit_dating, growth, minimum
         As in `impact.dynamics`.
     out : Path, optional
-        Folder; by default the name of the first file with `_dynamics`, in the working folder.
+        Folder; by default the name of the first file with `_dynamics`, in the working folder, and with the settings that are not the usual
+        ones, so that two of them never write over each other. As with `impact run`, the same command writes over its own results.
     first_year, last_year : int, optional
         Shipments outside leave, counted.
     max_memory : str, optional
@@ -108,13 +111,16 @@ def run_dynamics(
                 f"minimum_value_eur is declared, and amounts stand in {given.unit}. Give exchange rates under [money], or "
                 f"--minimum in {given.unit}."
             )
+        grouping = replace(grouping, notes=(*grouping.notes, *unfinished_year(given.ends)))
         states_of_exporters(given.relations, given.years, minimum=int(np.floor(least * 100)))
         found = dynamics_of(
             given.relations, grouping, firms=given.firms, products=given.products, destinations=given.destinations, decimals=2,
             minimum=least, unit=given.unit, exit_dating=exit_dating, growth=growth, breaks=given.breaks,
         )  # fmt: skip
         told = _told(given, found)
-    target = out if out is not None else Path(f"{_stem(files[0])}_dynamics")
+    settings = {"by": by, "digits": digits, "exit": exit_dating, "growth": growth, "minimum": minimum, "from": first_year, "to": last_year,
+                **(customs or {})}  # fmt: skip
+    target = out if out is not None else default_folder(files, settings)
     written = _written(found, target)
     return DynamicsRun(told, written)
 
@@ -149,6 +155,42 @@ def _named(files: Sequence[str]) -> str:
     return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
 
 
+_USUAL = {"exit": "first_absent", "growth": "log"}
+
+
+def default_folder(files: Sequence[str], settings: Mapping[str, Any]) -> Path:
+    """Where results go of which nobody says where: named by the files, and by each setting that is not the usual one.
+
+    Examples
+    --------
+    >>> str(default_folder(["a.csv"], {"by": None, "growth": "log"}))
+    'a_dynamics'
+    >>> str(default_folder(["a.csv", "b.csv"], {"by": "product", "digits": 2, "minimum": 1000.0, "exclude_products": ("27", "99")}))
+    'a_b_dynamics_by_product_digits_2_minimum_1000_exclude_products_27_99'
+    """
+    stems = list(dict.fromkeys(_stem(f) for f in files))
+    names = stems if len(stems) <= _NAMED else [stems[0], "and", str(len(stems) - 1), "more"]
+    parts = [*names, "dynamics"]
+    for name, value in settings.items():
+        if value is None or value == _USUAL.get(name) or name in _READING:
+            continue
+        parts += [name, *_words(value)]
+    return Path(re.sub(r"[^\w.-]+", "-", "_".join(parts))[:_LONGEST].rstrip("_.-"))
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, float):
+        return [f"{value:.15g}"]
+    return [str(v) for v in value] if isinstance(value, (tuple, list)) else [str(value)]
+
+
+_NAMED = 3  # files in the name of a folder
+_LONGEST = 200  # characters of a name; file systems end at 255
+_READING = ("columns", "preset", "date_format", "delimiter", "encoding", "decimal", "thousands", "minus", "header_row", "width", "product_digits",
+            "destination_codes", "classification", "restore_leading_zeros")  # fmt: skip
+"""How a file is to be read: it has one right reading, and a second attempt replaces the first."""
+
+
 def _stem(file: str) -> str:
     """Name of a file without what says its form."""
     path = Path(file)
@@ -179,11 +221,32 @@ def _study(
 
 
 def _there(files: Sequence[str]) -> None:
-    """Refuse names of files that are not there, as the person wrote them."""
+    """Refuse names of files that are not there, as the person wrote them, and files that are named twice."""
     absent = [f for f in files if not glob.has_magic(f) and not os.path.lexists(f)]
     if absent:
         faults = [Fault("the file does not exist", "check its name", file=f) for f in absent]
         raise DataError(f"{how_many(faults)} found; nothing was computed and nothing was written.", faults)  # fmt: skip
+    met: dict[Path, str] = {}
+    again = []
+    for named in files:
+        for one in (
+            sorted(glob.glob(named))
+            if glob.has_magic(named) and not os.path.lexists(named)
+            else [named]
+        ):
+            place = Path(one).resolve()
+            if place in met:
+                first = "" if met[place] == one else f", before as {met[place]}"
+                again.append(
+                    Fault(
+                        f"the file is named twice{first}: each of its shipments would count twice",
+                        "name it once",
+                        file=one,
+                    )
+                )
+            met.setdefault(place, one)
+    if again:
+        raise DataError(f"{how_many(again)} found; nothing was computed and nothing was written.", again)  # fmt: skip
 
 
 def _made_study(

@@ -26,6 +26,7 @@ _DECLARED = re.compile(
     rf"\bdeclare (?P<the>the |another )?(?P<key>{_ANY})\b(?P<and> and (?:{_ANY})\b)?(?! under \[customs\.columns)"
 )
 _PLAIN = re.compile(r"[\w./-]+")
+_LEFT_OUT = "declare why such rows are left out under identifiers.dropped"  # which has no option; the next best has
 _COLUMN = "with --column NAME=HEADING"
 
 
@@ -51,9 +52,14 @@ def as_options(text: str) -> str:
     'delete it, or give --drop-unreadable firm_id'
     >>> as_options('declare currency = "USD", or map the column')
     'give --currency USD, or map the column (--column NAME=HEADING)'
+    >>> as_options("fill it in, or declare why such rows are left out under identifiers.dropped")
+    'fill it in, or give --drop-unreadable firm_id, so that such rows leave, counted'
     >>> as_options("declare decimal and thousands")
     'give --decimal and --thousands'
     """
+    text = text.replace(
+        _LEFT_OUT, "give --drop-unreadable firm_id, so that such rows leave, counted"
+    )
     text = _DECLARED.sub(_named, text) if not _GIVEN.search(text) else text
     text = _GIVEN.sub(_given, text)
     text = _BARE.sub(lambda m: option(m["key"]), text)

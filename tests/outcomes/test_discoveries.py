@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ roses     .     .     .     .     b     b
 """
 
 
-def test_discoveries_of_a_drawing_with_their_counts_and_flags() -> None:
+def test_discoveries_of_a_drawing_with_their_counts_and_flags(tmp_path: Path) -> None:
     """Who exports what: coffee was there in the first year, cocoa is discovered in 2011 by a and c, roses in 2014 by b."""
     lines = [line.split("  ") for line in DRAWN.strip().splitlines()]
     years = [int(y) for y in " ".join(lines[0]).split()[1:]]
@@ -64,6 +65,8 @@ def test_discoveries_of_a_drawing_with_their_counts_and_flags() -> None:
         "2 years later is not observed; not all of the 3 years after are observed",
     ]
     alive, followers = found.attrs["counts"]
-    assert (alive.n_obs, alive.n_at_risk, alive.n_event, alive.value) == (1, 2, 1, 0.5)
-    assert alive.flags == ("1 discoveries of which 2 years later is not observed",)
-    assert (followers.n_obs, followers.value) == (1, 2.0)
+    assert [alive[c] for c in ("n_obs", "n_at_risk", "n_event", "value")] == [1, 2, 1, 0.5]
+    assert alive["flags"] == "1 discoveries of which 2 years later is not observed"
+    assert (followers["n_obs"], followers["value"]) == (1, 2.0)
+    found.to_parquet(tmp_path / "found.parquet")  # attrs go along, as JSON
+    assert pd.read_parquet(tmp_path / "found.parquet").attrs["counts"] == found.attrs["counts"]

@@ -483,6 +483,35 @@ class TestPanel:
         same(values(found, "C1"), [nan, 3 / 5, 3 / 6, 1 / 5, 1 / 4])
         same(values(found, "A1"), [3, 5, 6, 5, 5])
         assert any(n.startswith("1 exporter (over all years)") for n in found.notes)
+        flags = found.tidy().set_index(["year", "code"])["flags"].unstack()
+        left = "1 exporter left out: a year that decides it is not observed"
+        for code in ("A2", "A5", "A7i", "A11iii", "C1", "C3", "C4", "D1i"):
+            assert flags[code].str.contains(left).tolist() == [False] * 4 + [code != "C3"], code
+        assert not flags[["A1", "A6i", "B1", "B3i"]].apply(lambda c: c.str.contains("left out")).any().any()  # fmt: skip
+
+    def test_exporters_whose_years_are_not_observed_are_counted_by_year(self) -> None:
+        """a, b and c export in 2012; whether they did in 2011 is not known. d exports throughout, e enters in 2012, f in 2011."""
+        rows = pd.DataFrame([(f, y, 5.0) for f, years in {"a": (2010, 2012), "b": (2010, 2012), "c": (2012,), "d": (2010, 2011, 2012), "e": (2012,),
+                                                           "f": (2011, 2012)}.items() for y in years], columns=["firm_id", "year", "value"])  # fmt: skip
+        states = [
+            (f, y, "unobserved" if y == 2011 and f in "abc" else "active_nonexporter")
+            for f in "abcdef"
+            for y in (2010, 2011, 2012)
+        ]
+        frame = pd.DataFrame(states, columns=["firm_id", "year", "state"])
+        sold = set(zip(rows["firm_id"], rows["year"], strict=True))
+        frame.loc[[(f, y) in sold for f, y in zip(frame["firm_id"], frame["year"], strict=True)], "state"] = "active_exporter"  # fmt: skip
+        panel = impact.panel(frame, unit="firm_id", time="year")
+        for by, dating in ((None, "first_absent"), ("kind", "first_absent"), (None, "last")):
+            found = impact.dynamics(rows.assign(kind="all"), panel=panel, by=by, exit_dating=dating)
+            flags = found.tidy().set_index(["code", "year"])["flags"]
+            for code in ("A2", "C1", "A5", "C4"):
+                assert "3 exporters left out: a year that decides" in flags[code, 2012], (code, by)
+                assert "left out" not in flags[code, 2011]
+            # Of the exporters of 2010, a and b are not seen in 2011.
+            for code in ("A3", "C2", "A8i"):
+                seen = 2011 if dating == "first_absent" else 2010
+                assert "2 exporters left out" in flags[code, seen], code
 
 
 def test_refusals_say_what_to_do() -> None:

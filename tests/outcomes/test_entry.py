@@ -512,3 +512,21 @@ def test_a_column_that_cannot_tell_who_exports_is_refused() -> None:
         impact.entry(made([np.nan] * 6), look_back=1)
     with pytest.raises(DataError, match="5 years after it observed"):
         impact.export_survival(made([1.0] * 6), horizons=[5])
+
+
+def test_a_last_year_that_is_not_whole_is_told() -> None:
+    """The shipments end in June 2014: b, which ships in autumn, is taken to have stopped. The counts say so, and those of survival after them."""
+    rows = pd.DataFrame({"firm_id": list("aaabbc"), "date": ["2012-03-01", "2013-12-01", "2014-06-30", "2012-10-01", "2013-10-01", "2013-01-01"],
+                         "product": "x", "value": 5.0})  # fmt: skip
+    years = pd.DataFrame({"firm_id": np.repeat(list("abcd"), 3), "year": [2012, 2013, 2014] * 4})
+    panel = impact.panel(years, unit="firm_id", time="year")
+    flag = "the last year, 2014, ends in month 6"
+    made = impact.entry(panel, rows, look_back=1)
+    assert made.counts()["flags"].str.contains(flag).all()
+    assert sum("ends in month 6" in n for n in made.notes) == 1
+    assert impact.export_survival(made, horizons=[1]).counts()["flags"].str.contains(flag).all()
+    lines = impact.entry(rows, level="product", look_back=1)
+    assert lines.counts()["flags"].str.contains(flag).all()
+    whole = pd.concat([rows, rows[:1].assign(date="2014-12-01")])
+    made = impact.entry(panel, whole, look_back=1)
+    assert not made.counts()["flags"].str.contains("ends in month").any() and not made.notes

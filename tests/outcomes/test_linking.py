@@ -241,3 +241,18 @@ def test_a_last_year_that_ends_early_is_said_by_each_outcome() -> None:
     assert not any("ends in month" in note for note in impact.spells(whole).notes)
     years = rows.assign(year=[2013, 2014, 2015]).drop(columns="date")
     assert not any("ends in month" in note for note in impact.spells(years).notes)
+
+
+def test_shipments_of_a_year_that_the_panel_calls_unobserved_are_told(
+    shipments: pd.DataFrame,
+) -> None:
+    """They prove an exporter, whatever the panel says; how often is said."""
+    rows = [(f, y, "unobserved" if (f, y) in {("a", 2011), ("b", 2012), ("n", 2012)} else "active_nonexporter" if f == "n" else "active_exporter")
+            for f in "abcdn" for y in YEARS]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["firm_id", "year", "state"])
+    panel = impact.panel(frame, unit="firm_id", time="year")
+    made = impact.entry(panel, shipments, look_back=1)
+    said = "2 firm-years that the panel calls unobserved have shipments, such as 'a' in 2011: they count as observed"
+    assert said in " ".join(made.notes)
+    assert said in impact.dynamics(shipments, panel=panel).summary()
+    assert made.data.set_index(["firm_id", "year"]).loc[("a", 2011), "exporter"] == 1
