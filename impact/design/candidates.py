@@ -60,18 +60,30 @@ class Candidates:
         return [np.flatnonzero(codes == k) for k in range(codes.max() + 1)]
 
     def ledger(self, table: str, further: Mapping[str, Sized]) -> Ledger:
-        """Count the rows and firms of each reason, those of the matching itself after the others."""
+        """Count the rows and firms of each reason, those of the matching itself after the others.
+
+        A firm leaves once, and not while it serves another cohort that joined before it.
+        """
+        before = self._gone() if self.rows is not None else self.left
         if self.rows is None:
             remaining = len(self.frame) + sum(map(len, self.left.values()))
             ledger = Ledger.opened(table, remaining, remaining)
         else:
             remaining = len(self.rows)
             ledger = Ledger.opened(table, int(self.rows.sum()), remaining)
-        for reason, units in {**self.left, **further}.items():
+        for reason, units in {**before, **further}.items():
             remaining -= len(units)
             rows = len(units) if self.rows is None else int(self.rows.loc[units].sum())
             ledger = ledger.dropped(reason, rows, remaining)
         return ledger
+
+    def _gone(self) -> dict[str, list[Any]]:
+        """Firms that are candidates in neither arm, by the reason."""
+        stays, gone = set(self.frame["unit"]), {}
+        for reason, units in self.left.items():
+            gone[reason] = [u for u in units if u not in stays]
+            stays.update(units)
+        return {reason: units for reason, units in gone.items() if units or not self.left[reason]}
 
 
 def gather(data: pd.DataFrame | Panel, settings: MatchSettings) -> Candidates:
@@ -238,10 +250,8 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
             cohort[cohort.map(before).eq(False)].index
         )
     }
-    controls = cohort.index[cohort.isna()]
-    if settings.control == "not_yet":
-        controls = controls.union(joined_later)
-    elif len(joined_later):
+    never = cohort.isna()
+    if settings.control == "never" and len(joined_later):
         left[f"joined after {last}, the last year: neither {_PARTICIPANT} nor {_CONTROL}"] = list(
             joined_later
         )
@@ -250,7 +260,10 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
     for g in (g for g, there in before.items() if there):
         at_base = known[(panel.data[panel.time] == g - 1).to_numpy()].set_index("unit")
         members = cohort.index[cohort == g]
-        firms = members.union(controls)
+        waiting = never | (
+            (cohort > g + settings.years_after) if settings.control == "not_yet" else False
+        )
+        firms = members.union(cohort.index[waiting])
         arms = pd.DataFrame({"unit": firms, "cohort": g, "treated": firms.isin(members)})
         stacked.append(
             pd.concat([arms, at_base.reindex(firms).reset_index(drop=True)], axis=1).assign(
@@ -268,7 +281,7 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
         left[f"{_PARTICIPANT}: no {_CONTROL} with known covariates in the year before joining"] = (
             alone
         )
-    notes = _timing_notes(settings, len(joined_later), last)
+    notes = _timing_notes(settings, whole, len(joined_later), last)
     return Candidates(whole, rows, left, notes)
 
 
@@ -323,20 +336,33 @@ def _check_panel(panel: Panel, settings: MatchSettings) -> None:
         raise DesignError("Participation itself cannot be matched on: take it out of `on`.")
 
 
-def _timing_notes(settings: MatchSettings, joined_later: int, last: int) -> tuple[str, ...]:
-    if settings.control == "never" or not joined_later:
+def _timing_notes(
+    settings: MatchSettings, frame: pd.DataFrame, joined_later: int, last: int
+) -> tuple[str, ...]:
+    """Comparison firms that join after the last year, and those that join within the panel."""
+    if settings.control == "never":
         return ()
-    return (
-        f"{joined_later:,} firms that joined after {last}, the last year of the panel, stand among "
-        "the comparison firms: they had not joined in any year that is compared.",
-    )
+    notes = []
+    if joined_later:
+        notes.append(
+            f"{joined_later:,} firms that joined after {last}, the last year of the panel, stand among "
+            "the comparison firms: they had not joined in any year that is compared."
+        )
+    joined = set(frame.loc[frame["treated"], "unit"])
+    both = sum(u in joined for u in frame.loc[~frame["treated"], "unit"].unique())
+    if both:
+        notes.append(
+            f"{both:,} participants of later cohorts stand among the comparison firms of earlier ones, where each is compared until the year "
+            "before it joins."
+        )
+    return tuple(notes)
 
 
 def _who_left(frame: pd.DataFrame, settings: MatchSettings, panel: Panel) -> dict[str, list[Any]]:
     """Firms that are candidates in no cohort, by the first thing that was missing of them.
 
     A comparison firm is offered to every cohort and leaves only where none could use it; its reason is
-    the one of the first cohort.
+    the one of the first cohort. A participant leaves its own cohort, even where it could serve an earlier one.
     """
     base = "in the year before joining"
     found = [
@@ -352,8 +378,11 @@ def _who_left(frame: pd.DataFrame, settings: MatchSettings, panel: Panel) -> dic
     reasons = pd.Series(pd.NA, index=frame.index, dtype="object")
     for _, reason, rows in found:
         reasons[rows] = reason
-    lost = reasons.notna().groupby(frame["unit"]).all()
-    first = reasons.groupby(frame["unit"]).first()[lost]
+    # A later participant may serve earlier cohorts: what it lacks as a participant counts, and nothing else.
+    own = frame["treated"] | ~frame["unit"].isin(frame.loc[frame["treated"], "unit"])
+    unit = frame.loc[own, "unit"]
+    lost = reasons[own].notna().groupby(unit).all()
+    first = reasons[own].groupby(unit).first()[lost]
     left = {reason: list(first.index[first == reason]) for _, reason, _ in found}
     return {reason: units for reason, units in left.items() if units}
 

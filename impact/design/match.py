@@ -482,6 +482,7 @@ def match(
     estimand: Estimand = "ATT",
     seed: int | None = None,
     control: Literal["never", "not_yet"] = "never",
+    years_after: int = 0,
     lags: Mapping[str, int] | None = None,
     **options: Any,
 ) -> MatchResult:
@@ -523,8 +524,11 @@ def match(
     seed : int, optional
         Seed of `order="random"`.
     control : {"never", "not_yet"}
-        Comparison firms of a panel: those that never join, or also those that join after its last
-        year, who had not joined in any year that is compared.
+        Comparison firms of a panel: those that never join in it, or also those that join later than the participant. A
+        firm can then stand in both arms, as a comparison and later as a participant. From the year in which it joins it is no
+        longer compared, and a participant whose comparison firms have all joined is in no effect of that year.
+    years_after : int
+        With `control="not_yet"`: comparison firms have not joined by g + years_after either, so that pairs last at least so long.
     lags : mapping of str to int, optional
         Of a panel: columns that are matched on in each of so many years before joining, as they were in g - 1, g - 2, ...: the path of
         an outcome, say. Levels of two years hold the growth between them. `{"exports": 2}` adds the covariates `exports` and
@@ -577,6 +581,7 @@ def match(
         estimand=estimand,
         seed=DEFAULT_SEED if seed is None else seed,
         control=control,
+        years_after=years_after,
         lags=MappingProxyType(dict(lags or {})),
         options=MappingProxyType(dict(options)),
     )
@@ -638,7 +643,7 @@ def _result(
         distance=distance,
         candidates=frame,
         settings=settings,
-        ledger=candidates.ledger("matching", _unmatched(frame, settings, kind)),
+        ledger=candidates.ledger("matching", _without_weight(frame, settings, kind)),
         notes=(*candidates.notes, *chosen.notes, *_reuse_notes(pairs, settings)),
         score_model=chosen.model,
         kind=kind,
@@ -712,6 +717,21 @@ def _candidate_weights(frame: pd.DataFrame, found: pd.DataFrame) -> FloatArray:
     weights *= firms / weights.sum()
     weights[found["treated"].to_numpy()] = 1.0
     return weights
+
+
+def _without_weight(
+    frame: pd.DataFrame, settings: MatchSettings, kind: str
+) -> dict[str, pd.Index[Any] | pd.Series]:
+    """Firms that leave, by the reason: each once, and not while it has weight in the other arm."""
+    reasons = _unmatched(frame, settings, kind)
+    if settings.control == "never":
+        return reasons
+    stays = set(frame.loc[frame["weight"] > 0, "unit"])
+    gone: dict[str, pd.Index[Any] | pd.Series] = {}
+    for reason, units in reasons.items():
+        gone[reason] = units[~units.isin(stays)]
+        stays.update(units)
+    return gone
 
 
 def _unmatched(

@@ -52,6 +52,7 @@ class MatchSettings:
     estimand: Estimand = "ATT"
     seed: int = DEFAULT_SEED
     control: Control = "never"
+    years_after: int = 0
     lags: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -76,6 +77,12 @@ class MatchSettings:
         if self.treatment is not None and self.control == "not_yet":
             raise DesignError(
                 "control='not_yet' is for a Panel, which knows who joined when; leave it out."
+            )
+        if not _is_whole(self.years_after) or self.years_after < 0:
+            raise DesignError(f"years_after is {self.years_after!r}; it is a whole number from 0.")
+        if self.years_after and self.control == "never":
+            raise DesignError(
+                "years_after is how long firms that join later must wait; it goes with control='not_yet'."
             )
         self._check_caliper()
         if self.method == "mahalanobis" and self.caliper is None:
@@ -112,7 +119,10 @@ class MatchSettings:
         if self.estimand not in method.estimands:
             known = ", ".join(map(repr, method.estimands))
             raise DesignError(f"{said} has the estimands {known}; {self.estimand!r} was asked for.")
-        always = {"on", "exact", "treatment", "method", "estimand", "control", "lags", "options"}
+        always = {
+            *("on", "exact", "treatment", "method", "estimand"),
+            *("control", "years_after", "lags", "options"),
+        }
         given = [
             f.name
             for f in fields(self)
@@ -157,6 +167,16 @@ class MatchSettings:
     def columns(self) -> tuple[str, ...]:
         """Columns that must be known of a firm."""
         return tuple(dict.fromkeys((*self.numbers, *self.exact)))
+
+
+def waiting_firms(settings: MatchSettings) -> str:
+    """Which firms of a panel are compared with, in words that follow "firms that"."""
+    if settings.control == "never":
+        return "never joined"
+    k = settings.years_after
+    if not k:
+        return "had not joined by the same year"
+    return f"had not joined within {k} year{'s' if k > 1 else ''} after it"
 
 
 def _is_whole(value: object) -> bool:

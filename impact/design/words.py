@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from impact.design.request import MatchSettings
+from impact.design.request import MatchSettings, waiting_firms
 
 _SCORES = {
     "logit": "the probability of joining estimated by logit",
@@ -71,8 +71,7 @@ def methods_sentence(
 
 
 def _who(settings: MatchSettings, panel: bool) -> str:
-    who = {"never": "never joined", "not_yet": "had not joined"}[settings.control]
-    return f"firms that {who if panel else 'did not participate'}"
+    return f"firms that {waiting_firms(settings) if panel else 'did not participate'}"
 
 
 def _ipw(settings: MatchSettings) -> str:
@@ -199,9 +198,7 @@ _SETS: Mapping[str, Callable[[MatchSettings, str, str, list[str], list[str]], li
 
 def _controls(settings: MatchSettings, panel: bool) -> str:
     many = "one comparison firm" if settings.ratio == 1 else f"up to {settings.ratio} firms"
-    who = {"never": "never joined", "not_yet": "had not joined"}[settings.control]
-    if not panel:
-        who = "did not participate"
+    who = waiting_firms(settings) if panel else "did not participate"
     how = "with replacement" if settings.replace else "without replacement"
     most = settings.option("max_uses", None)
     if most is not None:

@@ -286,11 +286,9 @@ class MatchedSets:
         member = in_use[self.of_set]
         cohort = np.full(len(units), np.nan)
         cohort[self.treated] = self.cohort
-        number = np.zeros(len(units), dtype=np.int64)
-        number[self.treated] = self.number
-        number[self.control] = self.number[self.of_set]
-        # In the order of the sets, which does not depend on the order of rows.
-        keep = np.concatenate([self.treated[in_use], self.control[member]])
+        number = self._tied(len(units))
+        # In the order of the sets, which does not depend on the order of rows; a firm that serves before it joins is in two.
+        keep = pd.unique(np.concatenate([self.treated[in_use], self.control[member]]))
         if own is not None:
             apart = own[self.control[member]] != own[self.treated[self.of_set[member]]]
             if apart.any():
@@ -300,6 +298,26 @@ class MatchedSets:
                     f"on '{cluster}', or leave `cluster` out: the matched set is then the cluster."
                 )
         return _firm_table(units, keep, cohort, number if own is None else own)
+
+    def _tied(self, n: int) -> IntArray:
+        """A label for each of n firms: the number of its set, or one for all sets that a firm ties together by being in two."""
+        number = np.zeros(n, dtype=np.int64)
+        number[self.control] = self.number[self.of_set]
+        both = number[self.treated] > 0
+        tied = np.arange(len(self.treated))
+        if both.any():
+            from scipy.sparse import coo_array
+            from scipy.sparse.csgraph import connected_components
+
+            own = np.searchsorted(self.number, number[self.treated[both]])
+            links = coo_array(
+                (np.ones(len(own)), (own, np.flatnonzero(both))), shape=(len(tied), len(tied))
+            )
+            component = connected_components(links, directed=False)[1]
+            tied = np.unique(component, return_index=True)[1][component]  # the first set of each
+        number[self.control] = self.number[tied[self.of_set]]
+        number[self.treated] = self.number[tied]
+        return number
 
 
 @dataclass(frozen=True, slots=True, eq=False)

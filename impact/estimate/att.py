@@ -131,7 +131,14 @@ def _refuse_looking_ahead(method: Method, data: Panel | MatchResult, outcome: st
 
 def _refuse_weights_of_cohorts(method: Method, data: Panel | MatchResult) -> None:
     """A comparison firm in sets or with weights has another weight in each cohort, which one weight a firm cannot carry."""
-    if isinstance(data, MatchResult) and method.name == "group_time" and data.kind != "pairs":
+    if not isinstance(data, MatchResult) or method.name != "group_time":
+        return
+    if data.settings.control == "not_yet":
+        raise EstimationError(
+            "group_time takes one weight for each firm; matched with control='not_yet', a firm can be a comparison first and a participant later. "
+            "Use method='matched_did', which compares cohort by cohort, or group_time on the panel itself."
+        )
+    if data.kind != "pairs":
         raise EstimationError(
             f"group_time takes one weight for each firm; matched by {data.settings.method!r}, a comparison firm has another in each cohort. Use "
             "method='matched_did', which compares cohort by cohort."

@@ -48,7 +48,8 @@ def matched_did(request: AttRequest) -> EffectResult:
     For cohort g and year t the effect is the mean over matched sets of
     `[Y(i, t) - Y(i, g-1)] - mean over its controls c of [Y(c, t) - Y(c, g-1)]`, over the sets whose
     participant and at least one control are observed in both years. Years before g - 1 compare
-    trends before joining.
+    trends before joining. A control that joins later (`control="not_yet"`) is left out from its own first year on; sets that share a
+    firm are one cluster.
 
     Parameters
     ----------
@@ -148,11 +149,14 @@ def _by_cohort(
     data = firm_periods(whole)
     arms = arms_of(matched, data.units)
     plan = planned(arms, data.periods)
+    ahead = panel_of(matched).ahead(request.outcome)
     cells = []
     for g, time in plan:
         t, base = np.searchsorted(data.periods, [time, g - 1])
-        before = data.outcome[:, base] if changes else 0.0
-        cells.append(arms.cell(data.outcome[:, t] - before, g))
+        values = data.outcome[:, t] - (data.outcome[:, base] if changes else 0.0)
+        # Who has joined by then (or by the last year that the outcome sees) is compared with nobody.
+        joined = (data.cohort <= time + ahead) & (data.cohort != g)
+        cells.append(arms.cell(np.where(joined, np.nan, values), g))
     if not any(len(cell.treated) for cell in cells):
         when = (
             "in the year before joining and in another year"

@@ -102,8 +102,14 @@ def panel_notes(
         )
     lost = [f"{t} {c.lost:,}" for t, c in zip(terms, cells, strict=True) if c.lost]
     if lost:
+        assert isinstance(request.data, MatchResult)
+        later = (
+            " or with a comparison that has joined"
+            if request.data.settings.control == "not_yet"
+            else ""
+        )
         notes.append(
-            f"{arms.what.capitalize()} without '{request.outcome}' in the years that are compared: {_some(lost)}."
+            f"{arms.what.capitalize()} without '{request.outcome}'{later} in the years that are compared: {_some(lost)}."
         )
     for reason in dict.fromkeys(r for r in reasons if r):
         which = [t for t, r in zip(terms, reasons, strict=True) if r == reason]
