@@ -178,6 +178,13 @@ def cluster_sums(influence: FloatArray, clusters: npt.NDArray[Any]) -> FloatArra
     return sums
 
 
+def _each_its_own(clusters: npt.NDArray[Any]) -> bool:
+    """Whether labels are in rising order, none twice: sums over clusters are then the rows themselves."""
+    if clusters.dtype.kind not in "biuf":
+        return False
+    return bool((clusters[1:] > clusters[:-1]).all())
+
+
 def influence_covariance(
     influence: FloatArray, clusters: npt.NDArray[Any] | None = None
 ) -> FloatArray:
@@ -196,7 +203,8 @@ def influence_covariance(
     array, shape (k, k)
         `sum_c s_c s_c' / n^2`, `s_c` the sum of the rows of cluster c.
     """
-    scores = influence if clusters is None else cluster_sums(influence, clusters)
+    alone = clusters is None or (len(clusters) > 1 and _each_its_own(clusters))
+    scores = influence if clusters is None or alone else cluster_sums(influence, clusters)
     return np.asarray(scores.T @ scores / influence.shape[0] ** 2, dtype=np.float64)
 
 

@@ -285,7 +285,7 @@ def panel(
     if faults:
         raise DataError("The table is not a firm-year panel.", faults)
 
-    frame = data.copy()
+    frame = data.copy(deep=False)  # shared until one of its holders writes to it
     frame[time] = frame[time].astype("int64")
     notes: tuple[str, ...] = ()
     if cohort is not None:
@@ -366,14 +366,17 @@ def _cohort_faults(data: pd.DataFrame, unit: str, cohort: str) -> list[Fault]:
         "the cohort is not a year",
         "write the first year of participation; leave it empty for never",
     )
-    several = number.fillna(-1.0).groupby(data[unit]).nunique()
-    for firm in several.index[several > 1][:_SHOWN]:
+    firms, labels = pd.factorize(data[unit], sort=True)
+    known, values = firms >= 0, number.fillna(-1.0).to_numpy(dtype=np.float64)
+    first = np.zeros(len(labels))
+    first[firms[known]] = values[known]
+    for firm in np.unique(firms[known][values[known] != first[firms[known]]])[:_SHOWN]:
         faults.append(
             Fault(
                 "this firm has more than one cohort",
                 "give the first year of participation in every row of the firm",
                 column=cohort,
-                value=firm,
+                value=labels[firm],
             )
         )
     return faults

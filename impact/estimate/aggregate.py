@@ -6,8 +6,9 @@ are in the influence functions here (Callaway and Sant'Anna 2021, section 3 and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,11 @@ import pandas as pd
 
 from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
+from impact.core.one_thread import on_one_thread
 from impact.estimate.effect import Aggregation, EffectResult, effect_from_influence
 
 _SHOWN_TERMS = 6
+_BLOCK = 8_192  # firms
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,39 +34,121 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Sizes:
+    """Which firms are in which cohort, with what weight: cohort sizes are estimated from them.
+
+    Attributes
+    ----------
+    weight : array, shape (n,)
+        0 for firms of no cohort that is averaged.
+    code : array of int, shape (n,)
+        Position of the firm's cohort among the cohorts, 0 for firms of none.
+    of_cell : array of int, shape (k,)
+        Position of each cell's cohort.
+    """
+
+    weight: FloatArray
+    code: npt.NDArray[np.int64]
+    of_cell: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, firms: pd.DataFrame, cohorts: npt.NDArray[np.int64]) -> _Sizes:
+        """Sizes of the cohorts of k cells."""
+        known, of_cell = np.unique(cohorts, return_inverse=True)
+        own = firms["cohort"].to_numpy(dtype=np.float64)
+        code = np.minimum(np.searchsorted(known, own), len(known) - 1)
+        weight = np.where(known[code] == own, firms["weight"].to_numpy(dtype=np.float64), 0.0)
+        return cls(weight, code, of_cell)
+
+    def shares(self, cells: npt.NDArray[np.int64]) -> FloatArray:
+        """Size of the cohort of each cell, over all n firms."""
+        size = np.bincount(self.code, self.weight, minlength=self.of_cell.max() + 1)
+        return np.asarray(size[self.of_cell[cells]] / len(self.weight))
+
+    def through(self, cells: npt.NDArray[np.int64], apart: FloatArray) -> FloatArray:
+        """Influence of each firm by way of the sizes, `apart` being how far each cell is from the mean over all of them.
+
+        With sizes p and weights w = p / sum(p), the derivative of the mean with respect to p_k is (effect_k - mean) / sum(p).
+        """
+        p = self.shares(cells)
+        moved = np.bincount(self.of_cell[cells], apart, minlength=self.of_cell.max() + 1)
+        return np.asarray((self.weight * moved[self.code] - p @ apart) / p.sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Cells:
     """The cells of an effect that have an estimate and an influence function."""
 
     table: pd.DataFrame
     estimate: FloatArray  # (k,)
     influence: FloatArray  # (n, k)
-    membership: FloatArray  # (n, k): weight of the firm where it belongs to the cell's cohort
+    sizes: _Sizes
+    baseline: FloatArray | None = None  # (k,)
+    baseline_influence: FloatArray | None = None  # (n, k)
+    fixed_shares: bool = False
 
-    def average(self, row: _Row) -> tuple[float, FloatArray]:
-        """Weighted mean of the cells of a row, and its influence function (n,)."""
-        effects, influence = self.estimate[row.cells], self.influence[:, row.cells]
-        if not row.by_size:
-            return float(effects.mean()), np.asarray(influence.mean(axis=1))
-        membership = self.membership[:, row.cells]
-        return _weighted_mean(effects, influence, membership)
+    def averages(self, rows: Sequence[_Row]) -> tuple[FloatArray, FloatArray]:
+        """Weighted mean of the cells of each row, and its influence functions (n, rows)."""
+        return self._means(rows, self.estimate, self.influence)
+
+    def baselines(self, rows: Sequence[_Row]) -> tuple[FloatArray | None, FloatArray | None]:
+        """The same of the baselines, where there are any."""
+        if self.baseline is None or self.baseline_influence is None:
+            return None, None
+        return self._means(rows, self.baseline, self.baseline_influence)
+
+    def _means(
+        self, rows: Sequence[_Row], effects: FloatArray, influence: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        weights = np.zeros((len(effects), len(rows)))
+        for j, row in enumerate(rows):
+            share = self.sizes.shares(row.cells) if row.by_size else np.ones(len(row.cells))
+            weights[row.cells, j] = share / share.sum()
+        means = np.array([weights[r.cells, j] @ effects[r.cells] for j, r in enumerate(rows)])
+        moved = _times(influence, weights)
+        for j, row in enumerate(rows):
+            if row.by_size and not self.fixed_shares:
+                moved[:, j] += self.sizes.through(row.cells, effects[row.cells] - means[j])
+        return means, moved
+
+    def counts(self, rows: Sequence[_Row]) -> pd.DataFrame:
+        """Different firms behind each row.
+
+        Firms with influence on a cell are counted once. A firm whose change equals the mean exactly has
+        none, so the counts of the cells are the lower limit: cohorts add up, comparison firms do not.
+        """
+        inside = np.zeros((len(self.estimate), len(rows)), dtype=np.float32)
+        for j, row in enumerate(rows):
+            inside[row.cells, j] = 1.0
+        touched = self.influence != 0
+        own = (self.sizes.code[:, None] == self.sizes.of_cell) & (self.sizes.weight != 0)[:, None]
+        counted = [
+            (_times((touched & arm).astype(np.float32), inside) > 0).sum(axis=0)
+            for arm in (own, ~own)
+        ]
+        found = []
+        for j, row in enumerate(rows):
+            table = self.table.iloc[row.cells]
+            by_cohort = table.groupby("cohort")["n_treated"].max()
+            found.append(
+                {
+                    "n_treated": max(int(counted[0][j]), int(by_cohort.sum())),
+                    "n_control": max(int(counted[1][j]), int(table["n_control"].max())),
+                }
+            )
+        return pd.DataFrame(found)
 
 
-def _weighted_mean(
-    effects: FloatArray, influence: FloatArray, membership: FloatArray
-) -> tuple[float, FloatArray]:
-    """Mean of effects weighted by estimated cohort sizes, and its influence function.
-
-    With sizes p = mean(membership) and weights w = p / sum(p), the estimate is w'effects. A firm
-    moves it through the effects, and through the sizes: the derivative of w'effects with respect
-    to p_k is (effect_k - w'effects) / sum(p).
-    """
-    size = membership.mean(axis=0)
-    estimate = float(size @ effects / size.sum())
-    through_effects = influence @ (size / size.sum())
-    through_sizes = (membership - size) @ (effects - estimate) / size.sum()
-    return estimate, np.asarray(through_effects + through_sizes)
+def _times(matrix: npt.NDArray[Any], weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Product of a tall matrix and a small one, by blocks of rows that fit into a processor's cache."""
+    out = np.empty((len(matrix), weights.shape[1]), dtype=matrix.dtype)
+    for start in range(0, len(matrix), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        np.matmul(matrix[rows], weights, out=out[rows])
+    return out
 
 
+@on_one_thread
 def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResult:
     """Average the group-time cells of an effect.
 
@@ -114,16 +199,19 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
             "No cell from joining on has an estimate with a standard error; there is nothing to "
             "average. " + " ".join(effect.notes)
         )
-    averages = [cells.average(row) for row in rows]
-    notes = [*effect.notes, *_missing_notes(missing), *_pre_period_notes(kind, rows, averages)]
+    estimate, influence = cells.averages(rows)
+    baseline, baseline_influence = cells.baselines(rows)
+    notes = [*effect.notes, *_missing_notes(missing), *_pre_period_notes(kind, rows, influence)]
     return _result(
         effect,
         keys=pd.DataFrame([{"term": row.term, **row.keys} for row in rows]),
-        estimate=np.array([estimate for estimate, _ in averages]),
-        influence=np.column_stack([influence for _, influence in averages]),
-        counts=pd.DataFrame([_counts(cells, row) for row in rows]),
+        estimate=estimate,
+        influence=influence,
+        counts=cells.counts(rows),
         kind=kind,
         notes=tuple(dict.fromkeys(notes)),
+        baseline=baseline,
+        baseline_influence=baseline_influence,
     )
 
 
@@ -169,8 +257,12 @@ def overall_of(aggregated: EffectResult) -> EffectResult:
     effects = table.loc[used, "estimate"].to_numpy()
     influence = aggregated.influence.to_numpy()[:, used]
     if kind == "cohort":
-        membership = _membership(aggregated.firms, table["cohort"].to_numpy())
-        estimate, column = _weighted_mean(effects, influence, membership)
+        cells = np.arange(len(effects))
+        sizes = _Sizes.of(aggregated.firms, table["cohort"].to_numpy())
+        share = sizes.shares(cells) / sizes.shares(cells).sum()
+        estimate, column = float(share @ effects), influence @ share
+        if not aggregated.fixed_shares:
+            column = column + sizes.through(cells, effects - estimate)
     else:
         estimate, column = float(effects.mean()), influence.mean(axis=1)
     # Cohorts are disjoint, so their firms add up; rows by year contain each other's firms.
@@ -199,6 +291,8 @@ def _result(
     counts: pd.DataFrame,
     kind: Aggregation,
     notes: tuple[str, ...],
+    baseline: FloatArray | None = None,
+    baseline_influence: FloatArray | None = None,
 ) -> EffectResult:
     assert effect.firms is not None
     return effect_from_influence(
@@ -219,6 +313,10 @@ def _result(
         source=effect.source,
         seed=effect.seed,
         anticipation=effect.anticipation,
+        scale=effect.scale,
+        baseline=baseline,
+        baseline_influence=baseline_influence,
+        fixed_shares=effect.fixed_shares,
     )
 
 
@@ -227,27 +325,44 @@ def _usable_cells(effect: EffectResult) -> tuple[_Cells, list[str]]:
     table = effect.estimates
     if effect.aggregation is not None:
         raise EstimationError("This effect is averaged already; aggregate the group-time effect.")
+    if effect.scale == "percent":
+        raise EstimationError(
+            "A mean of percentages is not the per cent of the whole: aggregate first, then ask for .percent()."
+        )
     if effect.influence is None or effect.firms is None or "event_time" not in table:
         raise EstimationError(
             f"The method {effect.method!r} has no effects by cohort and year, so there is nothing to "
             "aggregate."
         )
     influence = effect.influence.to_numpy()
-    good = np.isfinite(influence).all(axis=0) & np.isfinite(table["estimate"].to_numpy())
+    estimate = table["estimate"].to_numpy(dtype=np.float64)
+    good = np.isfinite(influence.sum(axis=0)) & np.isfinite(estimate)
     kept = table[good].reset_index(drop=True)
+    if not len(kept):
+        return _Cells(kept, estimate[good], influence[:, good], _NO_SIZES), table["term"].tolist()
+    baseline, moved = effect.baseline, effect.baseline_influence
+    if baseline is not None and moved is not None:
+        known = np.isfinite(baseline) & np.isfinite(moved.sum(axis=0))
+        baseline = np.where(known, baseline, np.nan)[good]
+        # A missing baseline is missing in its own rows, and must not spoil others in a product.
+        moved = (
+            (moved if good.all() else moved[:, good])
+            if known.all()
+            else np.where(known, moved, 0.0)[:, good]
+        )
     cells = _Cells(
         table=kept,
-        estimate=kept["estimate"].to_numpy(),
-        influence=influence[:, good],
-        membership=_membership(effect.firms, kept["cohort"].to_numpy()),
+        estimate=estimate[good],
+        influence=influence if good.all() else influence[:, good],
+        sizes=_Sizes.of(effect.firms, kept["cohort"].to_numpy()),
+        baseline=baseline,
+        baseline_influence=moved,
+        fixed_shares=effect.fixed_shares,
     )
     return cells, table.loc[~good, "term"].tolist()
 
 
-def _membership(firms: pd.DataFrame, cohorts: npt.NDArray[np.int64]) -> FloatArray:
-    """Weight of each firm in each cohort, 0 where it belongs to another."""
-    inside = firms["cohort"].to_numpy()[:, None] == cohorts[None, :]
-    return np.asarray(firms["weight"].to_numpy()[:, None] * inside)
+_NO_SIZES = _Sizes(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def _overall_rows(table: pd.DataFrame) -> list[_Row]:
@@ -295,22 +410,6 @@ def _where(
     return np.flatnonzero(found if among is None else found & among)
 
 
-def _counts(cells: _Cells, row: _Row) -> dict[str, int]:
-    """Different firms behind a row.
-
-    Firms with influence on a cell are counted once. A firm whose change equals the mean exactly has
-    none, so the counts of the cells are the lower limit: cohorts add up, comparison firms do not.
-    """
-    table = cells.table.iloc[row.cells]
-    touched = cells.influence[:, row.cells] != 0
-    own = cells.membership[:, row.cells] != 0
-    by_cohort = table.groupby("cohort")["n_treated"].max()
-    return {
-        "n_treated": max(int((touched & own).any(axis=1).sum()), int(by_cohort.sum())),
-        "n_control": max(int((touched & ~own).any(axis=1).sum()), int(table["n_control"].max())),
-    }
-
-
 def _missing_notes(missing: list[str]) -> list[str]:
     if not missing:
         return []
@@ -320,14 +419,12 @@ def _missing_notes(missing: list[str]) -> list[str]:
     return [f"Left out of the averages, without estimate or standard error: {shown}."]
 
 
-def _pre_period_notes(
-    kind: str, rows: list[_Row], averages: list[tuple[float, FloatArray]]
-) -> list[str]:
+def _pre_period_notes(kind: str, rows: list[_Row], influence: FloatArray) -> list[str]:
     """An event study with fewer than two tested years before joining says little on trends."""
     before = sum(
         row.keys.get("event_time", 0) < 0
-        and bool(influence.any())  # a reference year tests nothing
-        for row, (_, influence) in zip(rows, averages, strict=True)
+        and bool(influence[:, j].any())  # a reference year tests nothing
+        for j, row in enumerate(rows)
     )
     if kind != "event" or before >= 2:
         return []

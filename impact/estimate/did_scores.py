@@ -29,8 +29,12 @@ TRIM_LIMIT = 0.995
 """Comparison firms with a fitted propensity at or above this get weight 0, as in R DRDID."""
 
 _SINGULAR = 1e-14  # smallest over largest eigenvalue of a cross-product that is still inverted
+_BLOCK = 8_192  # firms
 _NEWTON_STEPS = 60
 _DEVIANCE_TOLERANCE = 1e-12
+_SAFE_MOVE = 0.5
+"""Newton steps that move no firm's index by more than this lower the loss of a logit for certain (its third derivative is at most
+that of the index times its second), and need no look at it."""
 
 
 class NotIdentified(Exception):
@@ -109,9 +113,10 @@ def regression(
     """
     weights = weights / weights.mean()
     outcome = _outcome_model(change, treated, weights, design)
-    att, influence = _mean(outcome.residual, weights * treated)
-    moment = _moment(design, weights * treated)
-    return Score(att, influence - outcome.influence(moment))
+    own = _share(weights * treated)
+    att = own @ outcome.residual / len(own)
+    slope = own - outcome.reach(_moment(design, own))
+    return Score(att, _influence(outcome.residual, slope, own[:, None], -att[None, :]))
 
 
 def inverse_probability(
@@ -125,11 +130,8 @@ def inverse_probability(
     """
     weights = weights / weights.mean()
     score = _propensity_model(treated, weights, design)
-    att_treated, influence_treated = _mean(change, weights * treated)
-    att_control, influence_control = _mean(change, score.odds)
-    moment = design.T @ (score.odds[:, None] * (change - att_control)) / score.odds.sum()
-    influence = influence_treated - influence_control - score.influence(moment)
-    return Score(att_treated - att_control, influence, score.trimmed)
+    own, others = _share(weights * treated), _share(score.odds)
+    return _weighted(change, own, others, own - others, score)
 
 
 def doubly_robust(
@@ -143,17 +145,47 @@ def doubly_robust(
     weights = weights / weights.mean()
     outcome = _outcome_model(change, treated, weights, design)
     score = _propensity_model(treated, weights, design)
-    att_treated, influence_treated = _mean(outcome.residual, weights * treated)
-    att_control, influence_control = _mean(outcome.residual, score.odds)
-    moment = design.T @ (score.odds[:, None] * (outcome.residual - att_control))
-    imbalance = _moment(design, weights * treated) - _moment(design, score.odds)
-    influence = (
-        influence_treated
-        - influence_control
-        - outcome.influence(imbalance)
-        - score.influence(moment / score.odds.sum())
-    )
-    return Score(att_treated - att_control, influence, score.trimmed)
+    own, others = _share(weights * treated), _share(score.odds)
+    imbalance = _moment(design, own) - _moment(design, others)
+    return _weighted(outcome.residual, own, others, own - others - outcome.reach(imbalance), score)
+
+
+def _weighted(
+    values: FloatArray,
+    own: FloatArray,
+    others: FloatArray,
+    slope: FloatArray,
+    score: _PropensityModel,
+) -> Score:
+    """Difference of two weighted means of m values, and its influence by way of the values and of the score.
+
+    Influence is `own (v - mean) - others (v - mean of others) - score's part`; all but the part in v is a product of two small matrices, so that
+    the values are read twice and no further array of their size is made.
+    """
+    n = len(values)
+    att_own, att_others = own @ values / n, others @ values / n
+    weighted = score.design * others[:, None]
+    moment = (weighted.T @ values - weighted.sum(axis=0)[:, None] * att_others) / n
+    left = np.column_stack([own, others, score.design * score.error[:, None]])
+    right = np.vstack([-att_own, att_others, -(score.bread @ moment)])
+    return Score(att_own - att_others, _influence(values, slope, left, right), score.trimmed)
+
+
+def _influence(
+    values: FloatArray, slope: FloatArray, left: FloatArray, right: FloatArray
+) -> FloatArray:
+    """`slope v + left right`, by blocks of firms that fit into a processor's cache."""
+    out = np.empty_like(values)
+    for start in range(0, len(values), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        np.matmul(left[rows], right, out=out[rows])
+        out[rows] += slope[rows, None] * values[rows]
+    return out
+
+
+def _share(weights: FloatArray) -> FloatArray:
+    """Weights whose mean is 1."""
+    return np.asarray(weights / weights.mean())
 
 
 ESTIMATORS = {"dr": doubly_robust, "ipw": inverse_probability, "reg": regression}
@@ -169,10 +201,9 @@ class _OutcomeModel:
     weights: FloatArray  # 0 for participants
     bread: FloatArray  # inverse of X'WX/n
 
-    def influence(self, moment: FloatArray) -> FloatArray:
-        """Influence (n, m) of the coefficients through `moment` (k,), the slope of the estimate."""
-        leverage = self.weights * (self.design @ (self.bread @ moment))
-        return np.asarray(leverage[:, None] * self.residual)
+    def reach(self, moment: FloatArray) -> FloatArray:
+        """What a firm's residual is multiplied by in the influence of the coefficients through `moment` (k,), the slope of the estimate."""
+        return np.asarray(self.weights * (self.design @ (self.bread @ moment)))
 
 
 def _outcome_model(
@@ -186,7 +217,11 @@ def _outcome_model(
         raise NotIdentified("the covariates do not vary enough among the comparison firms")
     bread = np.asarray(np.linalg.inv(gram), dtype=np.float64)
     slopes = bread @ (weighted.T @ change / len(design))
-    return _OutcomeModel(change - design @ slopes, design, kept, bread)
+    residual = np.empty_like(change)
+    for start in range(0, len(change), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        np.subtract(change[rows], design[rows] @ slopes, out=residual[rows])
+    return _OutcomeModel(residual, design, kept, bread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +233,6 @@ class _PropensityModel:
     design: FloatArray
     bread: FloatArray  # inverse of the information per firm
     trimmed: int
-
-    def influence(self, moment: FloatArray) -> FloatArray:
-        """Influence (n, m) of the coefficients through `moment` (k, m)."""
-        return np.asarray(self.error[:, None] * (self.design @ (self.bread @ moment)))
 
 
 def _propensity_model(
@@ -249,25 +280,33 @@ def logit_probability(treated: BoolArray, weights: FloatArray, design: FloatArra
     >>> logit_probability(d, np.ones(4), np.ones((4, 1))).round(6).tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    share = np.average(treated, weights=weights)
+    total = float(weights.sum())
+    share = float(weights @ treated) / total
     slopes = np.zeros(design.shape[1])
     slopes[0] = np.log(share / (1 - share))
-    loss = _loss(design @ slopes, treated, weights)
+    # Of one parameter; the loss of the fit is of this order, unless the data are separated.
+    scale = -total * (share * np.log(share) + (1 - share) * np.log1p(-share))
+    index, loss = design @ slopes, np.nan
     for _ in range(_NEWTON_STEPS):
-        probability = _expit(design @ slopes)
+        probability = _expit(index)
         gradient = design.T @ (weights * (treated - probability))
-        spread = weights * probability * (1 - probability)
-        information = (design * spread[:, None]).T @ design
+        information = design.T @ (design * (weights * probability * (1 - probability))[:, None])
         step = np.linalg.pinv(information, rcond=_SINGULAR, hermitian=True) @ gradient
-        new = _loss(design @ (slopes + step), treated, weights)
-        while new > loss * (1 + _DEVIANCE_TOLERANCE) and np.abs(step).max() > 1e-12:
-            step = step / 2
-            new = _loss(design @ (slopes + step), treated, weights)
-        slopes = slopes + step
-        if abs(loss - new) <= _DEVIANCE_TOLERANCE * (new + 0.1):
+        move = design @ step
+        gain = float(gradient @ step) / 2  # of the likelihood, to second order
+        if np.abs(move).max() > _SAFE_MOVE:
+            loss = _loss(index, treated, weights) if np.isnan(loss) else loss
+            new = _loss(index + move, treated, weights)
+            while new > loss * (1 + _DEVIANCE_TOLERANCE) and np.abs(step).max() > 1e-12:
+                step, move = step / 2, move / 2
+                new = _loss(index + move, treated, weights)
+            gain, scale, loss = abs(loss - new), new, new
+        else:
+            loss = np.nan
+        slopes, index = slopes + step, index + move
+        if gain <= _DEVIANCE_TOLERANCE * (scale + 0.1):
             break
-        loss = new
-    return _expit(design @ slopes)
+    return _expit(index)
 
 
 def _loss(index: FloatArray, treated: BoolArray, weights: FloatArray) -> float:
@@ -277,12 +316,6 @@ def _loss(index: FloatArray, treated: BoolArray, weights: FloatArray) -> float:
 
 def _expit(index: FloatArray) -> FloatArray:
     return np.asarray(0.5 * (1 + np.tanh(index / 2)))
-
-
-def _mean(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weighted mean of each column and its influence function."""
-    mean = weights @ values / weights.sum()
-    return mean, weights[:, None] / weights.mean() * (values - mean)
 
 
 def _moment(design: FloatArray, weights: FloatArray) -> FloatArray:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Aggregation = Literal["overall", "event", "cohort", "calendar"]
+Scale = Literal["outcome", "percent", "link"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +60,14 @@ class EffectResult:
         Seed of the uniform band.
     anticipation : int
         Years before joining in which an effect is allowed; they are no test of the comparison.
+    scale : {"outcome", "percent", "link"}
+        Whether estimates are in the unit of the outcome, in per cent of the baseline, or coefficients (of a logarithm, of log odds).
+    baseline : array, shape (k,), or None
+        Mean outcome that participants would have had without the programme.
+    baseline_influence : array, shape (n, k), or None
+        Influence of each firm on it, as `influence`.
+    fixed_shares : bool
+        Whether averages take the sizes of cohorts as given, which the variance of some methods does.
     """
 
     estimates: pd.DataFrame
@@ -79,6 +88,10 @@ class EffectResult:
     source: Any = None
     seed: int = 20160516
     anticipation: int = 0
+    scale: Scale = "outcome"
+    baseline: FloatArray | None = None
+    baseline_influence: FloatArray | None = None
+    fixed_shares: bool = False
 
     def tidy(self) -> pd.DataFrame:
         """A copy of the table of estimates."""
@@ -106,12 +119,41 @@ class EffectResult:
 
         return aggregate(self, kind)
 
+    def percent(self) -> EffectResult:
+        """The same effects in per cent of what participants would have had without the programme.
+
+        Returns
+        -------
+        EffectResult
+            `100 x effect / baseline` with the error of both, row by row. To speak of an average, aggregate first: it is then the per
+            cent of the whole, and not a mean of percentages. Missing where the baseline is not above 0.
+
+        Raises
+        ------
+        EstimationError
+            If the method gives no baseline, or the effects are not in the unit of the outcome.
+
+        Examples
+        --------
+        >>> import impact
+        >>> from impact.simulate.programme import programme
+        >>> frame, truth = programme(firms=60, periods=4, cohorts=(3,), seed=1, noise=0.0)
+        >>> panel = impact.panel(frame.assign(exports=frame["exports"] + 10), unit="firm", time="year", cohort="joined")
+        >>> overall = impact.att(panel, "exports", method="group_time").aggregate("overall")
+        >>> overall.percent().tidy()["estimate"].round(3).tolist()
+        [1.435]
+        """
+        from impact.estimate.percent import percent
+
+        return percent(self)
+
     def summary(self) -> str:
         """The table of estimates and a sentence that says what it is."""
         shown = [c for c in self.estimates.columns if not self.estimates[c].isna().all()]
         table = self.estimates[shown].to_string(index=False, float_format=lambda x: f"{x:.4f}")
+        on = {"percent": ", per cent", "link": ", coefficient"}.get(self.scale, "")
         sentence = (
-            f"{self.estimand} on {self.label} by {self.method} ({self.family}); {self.variance}; "
+            f"{self.estimand} on {self.label}{on} by {self.method} ({self.family}); {self.variance}; "
             f"{self.conf_level:.0%} intervals."
         )
         return "\n".join([table, sentence, *self.notes])
@@ -146,6 +188,10 @@ def effect_from_influence(
     source: Any = None,
     seed: int = 20160516,
     anticipation: int = 0,
+    scale: Scale = "outcome",
+    baseline: FloatArray | None = None,
+    baseline_influence: FloatArray | None = None,
+    fixed_shares: bool = False,
 ) -> EffectResult:
     """Build an `EffectResult` from influence functions: the one way for every own estimator.
 
@@ -162,6 +208,8 @@ def effect_from_influence(
         Count columns such as `n_treated` and `n_control`, k rows.
     band : bool
         Whether to add a uniform band over the rows.
+    scale, baseline, baseline_influence, fixed_shares
+        See `EffectResult`.
 
     Raises
     ------
@@ -171,6 +219,12 @@ def effect_from_influence(
     if influence.shape != (len(firms), len(keys)) or len(estimate) != len(keys):
         raise EstimationError(
             f"{len(keys)} estimates came with influence functions of shape {influence.shape}."
+        )
+    if (baseline is None) != (baseline_influence is None):
+        raise EstimationError("A baseline comes with its influence functions, or not at all.")
+    if baseline_influence is not None and baseline_influence.shape != influence.shape:
+        raise EstimationError(
+            f"A baseline of shape {baseline_influence.shape} came with influence functions of shape {influence.shape}."
         )
     vcov = influence_covariance(influence, firms["cluster"].to_numpy())
     columns = infer(estimate, np.sqrt(np.diag(vcov)), conf_level=conf_level)
@@ -184,7 +238,9 @@ def effect_from_influence(
     return EffectResult(
         estimates=estimate_table(table, [c for c in keys.columns if c != "term"]),
         vcov=vcov,
-        influence=pd.DataFrame(influence, index=firms.index, columns=list(keys["term"])),
+        influence=pd.DataFrame(
+            influence, index=firms.index, columns=list(keys["term"]), copy=False
+        ),
         firms=firms,
         method=method,
         estimand=estimand,
@@ -200,4 +256,8 @@ def effect_from_influence(
         source=source,
         seed=seed,
         anticipation=anticipation,
+        scale=scale,
+        baseline=baseline,
+        baseline_influence=baseline_influence,
+        fixed_shares=fixed_shares,
     )

@@ -18,6 +18,7 @@ import pandas as pd
 from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
+from impact.core.whole_numbers import counted
 from impact.estimate.did_scores import (
     ESTIMATORS,
     TRIM_LIMIT,
@@ -95,6 +96,8 @@ class _Cells:
     plan: list[Cell]
     estimate: FloatArray
     influence: FloatArray
+    baseline: FloatArray
+    baseline_influence: FloatArray
     n_treated: npt.NDArray[np.int64]
     n_control: npt.NDArray[np.int64]
     reasons: dict[str, list[str]] = field(default_factory=dict)
@@ -212,6 +215,8 @@ def group_time(request: AttRequest) -> EffectResult:
         source=request.data,
         seed=request.seed,
         anticipation=options.anticipation,
+        baseline=cells.baseline,
+        baseline_influence=cells.baseline_influence,
     )
 
 
@@ -319,7 +324,9 @@ def _estimate(
     """Fill every cell; those with the same firms and base period share their models."""
     n, k = len(data.units), len(plan)
     count = np.zeros(k, dtype=np.int64)
-    cells = _Cells(plan, np.full(k, np.nan), np.zeros((n, k)), count, count.copy())
+    cells = _Cells(
+        plan, np.full(k, np.nan), np.zeros((n, k)), np.full(k, np.nan), np.zeros((n, k)), count, count.copy()
+    )  # fmt: skip
     clusters = pd.factorize(data.cluster)[0]
     for members, positions in _blocks(data, plan, options):
         treated = data.cohort[members] == plan[positions[0]].cohort
@@ -327,7 +334,7 @@ def _estimate(
         cells.n_control[positions] = (~treated).sum()
         if plan[positions[0]].base == plan[positions[0]].target:
             cells.estimate[positions] = 0.0  # the reference of a universal base, by construction
-            continue
+            continue  # its baseline stays missing
         try:
             parameters = _fill(cells, data, members, treated, positions, options, names)
         except NotIdentified as reason:
@@ -355,25 +362,43 @@ def _fill(
         raise NotIdentified("no firm of the cohort is observed in both periods")
     if treated.all():
         raise NotIdentified("no comparison firm is observed in both periods")
-    base = cells.plan[positions[0]].base
-    columns = np.array(positions)
+    first, last = positions[0], positions[-1]
+    bases = np.array([cells.plan[i].base for i in positions])
     targets = np.array([cells.plan[i].target for i in positions])
-    change = data.outcome[np.ix_(members, targets)] - data.outcome[members, base][:, None]
+    paths = data.outcome[members]
+    after = paths[:, targets]
+    change = after - paths[:, bases]
+    base = cells.plan[first].base
     design, dropped = design_matrix(data.covariates[:, members, base].T, names)
     for name, reason in dropped:
         cells.say(f"covariate '{name}' left out, it {reason}", positions)
     # Without covariates the three are one estimator, and the regression needs no iteration.
     estimator = ESTIMATORS[options.estimator] if design.shape[1] > 1 else regression
-    score = estimator(change, treated, data.weights[members, base], design)
+    weights = data.weights[members, base]
+    score = estimator(change, treated, weights, design)
     if score.trimmed:
         cells.say(
             f"left out, comparison firms with a propensity of {TRIM_LIMIT} or more (firms: "
             f"{score.trimmed:,})",
             positions,
         )
-    cells.estimate[positions] = score.att
+    # Cells of a cohort stand side by side, mostly: whole pieces of a row are written at once.
+    where: Any = (
+        slice(first, last + 1) if last - first + 1 == len(positions) else np.array(positions)
+    )
+    rows = members if isinstance(where, slice) else members[:, None]
     scale = len(data.units) / len(members)
-    cells.influence[np.ix_(members, columns)] = score.influence * scale
+    own = weights * treated
+    mean = own @ after / own.sum()
+    cells.estimate[where] = score.att
+    cells.baseline[where] = mean - score.att
+    block = score.influence
+    block *= scale
+    cells.influence[rows, where] = block
+    block *= -1
+    joined = np.flatnonzero(treated)
+    block[joined] += (len(data.units) / own.sum() * own[joined])[:, None] * (after[joined] - mean)
+    cells.baseline_influence[rows, where] = block
     return int(design.shape[1])
 
 
@@ -392,9 +417,10 @@ def _undefined_variance(
 def _blocks(
     data: FirmPeriods, plan: list[Cell], options: GroupTimeOptions
 ) -> Iterator[tuple[npt.NDArray[np.int64], list[int]]]:
-    """Firms (positions) and cells (positions in the plan) that share firms and base period."""
+    """Firms (positions) and cells (positions in the plan) that share firms, covariates and weights, and so their models."""
     seen = ~np.isnan(data.outcome)
     dated = seen & ~np.isnan(data.covariates).any(axis=0)  # may serve as a base period
+    alike = _alike(data)
     blocks: dict[tuple[int, int, bool, bytes], list[int]] = {}
     for i, cell in enumerate(plan):
         free = np.inf
@@ -404,11 +430,26 @@ def _blocks(
         inside = (control | (data.cohort == cell.cohort)) & dated[:, cell.base]
         inside &= seen[:, cell.target]
         reference = cell.base == cell.target
-        key = (cell.cohort, cell.base, reference, np.packbits(inside).tobytes())
+        key = (cell.cohort, alike[cell.base], reference, np.packbits(inside).tobytes())
         blocks.setdefault(key, []).append(i)
     for (_, _, _, packed), positions in blocks.items():
         bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=len(data.units))
         yield np.flatnonzero(bits), positions
+
+
+def _alike(data: FirmPeriods) -> list[int]:
+    """For each period the first one with the same covariates and weights: models of the one are models of the other."""
+    found: list[int] = []
+    for t in range(len(data.periods)):
+        same = t
+        for earlier in sorted(set(found)):
+            if np.array_equal(data.weights[:, t], data.weights[:, earlier], equal_nan=True) and all(
+                np.array_equal(x[:, t], x[:, earlier], equal_nan=True) for x in data.covariates
+            ):
+                same = earlier
+                break
+        found.append(same)
+    return found
 
 
 def _reason_notes(cells: _Cells) -> list[str]:
@@ -428,6 +469,6 @@ def _cluster_notes(data: FirmPeriods) -> list[str]:
     if count >= FEW_CLUSTERS:
         return []
     return [
-        f"Only {count} participating clusters (fewer than {FEW_CLUSTERS}): normal critical values may "
+        f"Only {counted(count, 'participating cluster')} (fewer than {FEW_CLUSTERS}): normal critical values may "
         "make the intervals too short."
     ]

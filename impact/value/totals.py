@@ -28,10 +28,10 @@ def treated_cells(effect: EffectResult, horizon: int, gross: bool) -> pd.DataFra
             "Totals need group-time effects with their firms, before aggregation; this effect comes "
             f"from {effect.method!r}. Estimate it with method='group_time' and hand over the result."
         )
-    if effect.family != "gaussian":
+    if effect.scale != "outcome":
         raise EstimationError(
-            f"The effect is of the family {effect.family!r}, which is not in units of the outcome. "
-            "Estimate it with family='gaussian' on the outcome in levels."
+            f"The effect is {'in per cent' if effect.scale == 'percent' else 'a coefficient'} and not in the unit of the outcome. "
+            "Hand over the effect as it was estimated, in levels of the outcome."
         )
     if bool(gross) == (effect.estimand == "ATT"):
         raise EstimationError(

@@ -250,8 +250,10 @@ def test_effects_that_are_not_cells_in_levels_are_refused():
         value(effect(aggregation="event"))
     with pytest.raises(EstimationError, match="before aggregation"):
         value(effect(estimates=effect().estimates.drop(columns="cohort"), method="twfe"))
-    with pytest.raises(EstimationError, match="family 'poisson'"):
-        value(effect(family="poisson"))
+    with pytest.raises(EstimationError, match="in per cent and not in the unit of the outcome"):
+        value(replace(effect(), scale="percent"))
+    with pytest.raises(EstimationError, match="a coefficient and not in the unit of the outcome"):
+        value(replace(effect(), scale="link", family="poisson"))
     with pytest.raises(EstimationError, match="No cell"):
         value(effect(estimates=effect().estimates.assign(event_time=-1)))
 

@@ -1,0 +1,60 @@
+"""Effects in per cent of the baseline: what participants would have had without the programme."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from impact.core.errors import EstimationError
+from impact.estimate.effect import EffectResult, effect_from_influence
+
+_KEYS = ("term", "cohort", "time", "event_time")
+_COUNTS = ("n_treated", "n_control", "n_obs", "n_units")
+
+
+def percent(effect: EffectResult) -> EffectResult:
+    """See `EffectResult.percent`.
+
+    With effect a and baseline b the estimate is `100 a / b`, and a firm moves it by `100 (a's influence - a / b x b's influence) / b`.
+    """
+    if effect.scale != "outcome":
+        raise EstimationError(
+            f"These effects are in {'per cent' if effect.scale == 'percent' else 'units of the link'} and not in the unit of the outcome."
+        )
+    if effect.baseline is None or effect.baseline_influence is None or effect.influence is None:
+        raise EstimationError(
+            f"The method {effect.method!r} gives no mean outcome without the programme, of which the effect would be a per cent."
+        )
+    assert effect.firms is not None
+    table = effect.estimates
+    above = effect.baseline > 0
+    base = np.where(above, effect.baseline, np.nan)
+    ratio = table["estimate"].to_numpy(dtype=np.float64) / base
+    influence = 100 * (effect.influence.to_numpy() - effect.baseline_influence * ratio) / base
+    notes = list(effect.notes)
+    low = np.isfinite(effect.baseline) & ~above
+    if low.any():
+        terms = ", ".join(table.loc[low, "term"].head(6))
+        notes.append(
+            f"No per cent where the baseline is not above 0: {terms}{' and more' if low.sum() > 6 else ''}."
+        )
+    return effect_from_influence(
+        keys=table[[c for c in _KEYS if c in table]],
+        estimate=100 * ratio,
+        influence=influence,
+        firms=effect.firms,
+        counts=table[[c for c in _COUNTS if c in table]],
+        method=effect.method,
+        outcome=effect.outcome,
+        family=effect.family,
+        label=effect.label,
+        conf_level=effect.conf_level,
+        variance=effect.variance,
+        estimand=effect.estimand,
+        aggregation=effect.aggregation,
+        band="band_low" in table,
+        notes=tuple(notes),
+        source=effect.source,
+        seed=effect.seed,
+        anticipation=effect.anticipation,
+        scale="percent",
+    )
