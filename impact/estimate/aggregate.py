@@ -16,7 +16,7 @@ import pandas as pd
 
 from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
-from impact.core.one_thread import on_one_thread
+from impact.engines.one_thread import on_one_thread
 from impact.estimate.effect import Aggregation, EffectResult, effect_from_influence
 
 _SHOWN_TERMS = 6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from impact.core.one_thread import on_one_thread
+from impact.engines.one_thread import on_one_thread
 
 
 def threads() -> set[int]:
