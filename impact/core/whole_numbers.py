@@ -1,4 +1,4 @@
-"""Counts that a caller gives, such as years of a look-back: whole numbers of Python or numpy, and nothing else."""
+"""Whole numbers: counts that a caller gives, such as years of a look-back, and counts in the words of a message."""
 
 from __future__ import annotations
 
@@ -61,3 +61,25 @@ def years(count: int) -> str:
     ('1 year', '2 years')
     """
     return f"{count} year" if count == 1 else f"{count} years"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A number of things in words: `one` for a single thing, else `many`, by default `one` with an s.
+
+    Examples
+    --------
+    >>> counted(1, "firm"), counted(2000, "firm"), counted(0, "subclass", "subclasses")
+    ('1 firm', '2,000 firms', '0 subclasses')
+    """
+    return f"{count:,} {by_number(count, one, many)}"
+
+
+def by_number(count: float, one: str, many: str | None = None) -> str:
+    """The word that goes with a number of things: a noun, or the verb that agrees with it.
+
+    Examples
+    --------
+    >>> by_number(1, "has", "have"), by_number(0, "has", "have"), by_number(3, "pair")
+    ('has', 'have', 'pairs')
+    """
+    return one if count == 1 else f"{one}s" if many is None else many

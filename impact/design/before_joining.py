@@ -8,6 +8,7 @@ import pandas as pd
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray
 from impact.core.panel import Panel, require_columns
+from impact.core.whole_numbers import counted
 
 
 def numbers_before(
@@ -49,7 +50,7 @@ def numbers_before(
     ahead = data.ahead(column)
     if years - ahead < 1:
         raise DesignError(
-            f"'{column}' looks {ahead} years ahead of its row, so {years} before joining it has seen what came after. The design "
+            f"'{column}' looks {counted(ahead, 'year')} ahead of its row, so {counted(years, 'year')} before joining it has seen what came after. The design "
             "looks at nothing from the year of joining on."
         )
     keys = pd.MultiIndex.from_arrays([rows[data.unit], rows[data.time]])

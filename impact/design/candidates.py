@@ -14,7 +14,8 @@ import pandas as pd
 from impact.core.errors import DesignError, Fault
 from impact.core.ledger import Ledger
 from impact.core.panel import Panel, require_columns
-from impact.design.request import SCORES, MatchSettings
+from impact.core.whole_numbers import by_number, counted
+from impact.design.request import SCORES, MatchSettings, takes
 
 _SHOWN = 50
 RESERVED = ("unit", "cohort", "treated", "distance", "weight", "pair")
@@ -146,7 +147,7 @@ def _lost_notes(found: Candidates) -> list[str]:
     if not lost:
         return []
     reasons = "; ".join(f"{n:,} × {r.removeprefix(f'{_PARTICIPANT}: ')}" for r, n in lost.items())
-    return [f"Not among the candidates: {sum(lost.values()):,} participants ({reasons})."]
+    return [f"Not among the candidates: {counted(sum(lost.values()), 'participant')} ({reasons})."]
 
 
 def _from_cross_section(
@@ -345,15 +346,15 @@ def _timing_notes(
     notes = []
     if joined_later:
         notes.append(
-            f"{joined_later:,} firms that joined after {last}, the last year of the panel, stand among "
-            "the comparison firms: they had not joined in any year that is compared."
+            f"{counted(joined_later, 'firm')} that joined after {last}, the last year of the panel, {by_number(joined_later, 'stands', 'stand')} among "
+            "the comparison firms: not joined in any year that is compared."
         )
     joined = set(frame.loc[frame["treated"], "unit"])
     both = sum(u in joined for u in frame.loc[~frame["treated"], "unit"].unique())
     if both:
         notes.append(
-            f"{both:,} participants of later cohorts stand among the comparison firms of earlier ones, where each is compared until the year "
-            "before it joins."
+            f"{counted(both, 'participant')} of later cohorts {by_number(both, 'stands', 'stand')} among the comparison firms of earlier ones, until the "
+            "year before joining."
         )
     return tuple(notes)
 
@@ -432,11 +433,13 @@ def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
             columns[column] = _as_they_are(data[column])
             continue
         values = data[column]
-        bad = _not_numbers(values)
+        role = "score" if column == settings.given else "base weight"
+        what = "a covariate" if column in settings.on else f"a {role}"
+        bad = not_numbers(values)
         faults += [
             Fault(
-                f"a covariate must be a number, at index {data.index[i]}",
-                "write a number; give a category in `exact`, or as 0/1 columns",
+                f"{what} must be a number, at index {data.index[i]}",
+                _number_instead(what, settings),
                 column=column,
                 value=values.iloc[i],
             )
@@ -451,7 +454,7 @@ def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
         infinite = np.flatnonzero(np.isinf(number.to_numpy()))
         faults += [
             Fault(
-                f"a covariate must be finite, at index {data.index[i]}",
+                f"{what} must be finite, at index {data.index[i]}",
                 "leave the cell empty, or correct it (the logarithm of 0 is a common cause)",
                 column=column,
                 value=number.iloc[i],
@@ -460,8 +463,15 @@ def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
         ]
         columns[column] = number
     if faults:
-        raise DesignError("A covariate does not hold numbers.", faults)
+        raise DesignError("A column of the match does not hold finite numbers.", faults)
     return lazy_frame(columns, data.index)
+
+
+def _number_instead(what: str, settings: MatchSettings) -> str:
+    if what != "a covariate":
+        return "write a number"
+    exact = "in `exact`, or " if takes(settings, "exact") else ""
+    return f"write a number; give a category {exact}as 0/1 columns"
 
 
 def _as_they_are(values: pd.Series) -> pd.Series:
@@ -473,7 +483,8 @@ def _as_they_are(values: pd.Series) -> pd.Series:
     return pd.Series(values.to_numpy(), index=values.index)
 
 
-def _not_numbers(values: pd.Series) -> npt.NDArray[np.int64]:
+def not_numbers(values: pd.Series) -> npt.NDArray[np.int64]:
+    """Positions of cells that hold no number; a missing one is none of them."""
     if pd.api.types.is_bool_dtype(values) or (
         pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values)
     ):

@@ -19,6 +19,7 @@ from scipy.sparse.linalg import lsmr
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
+from impact.core.whole_numbers import by_number, counted
 from impact.design.candidates import Candidates
 from impact.design.chosen import Chosen, IntArray, set_weights, strata_codes
 from impact.design.exact import matched_columns, refuse_nothing_varies, sets_of_cells
@@ -290,7 +291,7 @@ def _l1_note(
         after[pairs["treated"]] = after[pairs["control"]] = 1.0
     both = len(np.unique(sets[sets > 0]))
     return (
-        f"{both:,} of {int(cells.max()) + 1:,} cells of the coarsening have firms of both arms. L1 imbalance over the cells: "
+        f"{both:,} of {counted(int(cells.max()) + 1, 'cell')} of the coarsening {by_number(both, 'has', 'have')} firms of both arms. L1 imbalance over the cells: "
         f"{l1_imbalance(cells, treated, before):.3f} before matching, {l1_imbalance(cells, treated, after):.3f} after, by "
         "construction; balance() shows what is left within cells."
     )

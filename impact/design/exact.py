@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from impact.core.errors import DesignError
 from impact.core.registry import METHODS
-from impact.design.candidates import Candidates
+from impact.design.candidates import Candidates, not_numbers
 from impact.design.chosen import Chosen, IntArray, strata_codes
 from impact.design.propensity import BoolArray
 from impact.design.request import MatchSettings
@@ -41,6 +42,28 @@ def exact(candidates: Candidates, settings: MatchSettings) -> Chosen:
         cells = strata_codes(cohort, columns)
         sets[rows] = sets_of_cells(cells, treated, first=int(sets.max()) + 1)
     return Chosen(score=np.full(len(frame), np.nan), sets=sets)
+
+
+def text_agrees(data: pd.DataFrame, settings: MatchSettings) -> MatchSettings:
+    """Put the columns of `on` that hold no numbers into `exact`, since here both say that firms agree.
+
+    Those of `lags` stay, and are refused: paths are numbers.
+
+    Examples
+    --------
+    >>> firms = pd.DataFrame({"size": [1, 2], "sector": ["food", "wood"]})
+    >>> asked = MatchSettings(on=("size", "sector"), method="exact")
+    >>> text_agrees(firms, asked).on, text_agrees(firms, asked).exact
+    (('size',), ('sector',))
+    """
+    text = {
+        c for c in settings.on if c in data and c not in settings.lags and len(not_numbers(data[c]))
+    }
+    return replace(
+        settings,
+        on=tuple(c for c in settings.on if c not in text),
+        exact=tuple(dict.fromkeys((*(c for c in settings.on if c in text), *settings.exact))),
+    )
 
 
 def matched_columns(settings: MatchSettings) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
+from impact.core.whole_numbers import counted
 from impact.design.candidates import Candidates
 from impact.design.chosen import Chosen, IntArray, strata_codes
 from impact.design.optimal import (
@@ -394,7 +395,7 @@ def _flow_on_line(ins: FloatArray, outs: FloatArray, bounds: Bounds) -> Pairs:
 def _cannot_hold(n_ins: int, n_outs: int) -> str:
     return (
         "min_controls and max_controls cannot hold with every firm in a set (of a stratum, within the caliper) that has "
-        f"{n_ins:,} participants and {n_outs:,} comparison firms. Bring both nearer to 1, widen the caliper, or match "
+        f"{counted(n_ins, 'participant')} and {counted(n_outs, 'comparison firm')}. Bring both nearer to 1, widen the caliper, or match "
         "exactly on fewer columns."
     )
 

@@ -10,10 +10,11 @@ import pandas as pd
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
+from impact.core.whole_numbers import by_number, counted
 from impact.design.candidates import Candidates
 from impact.design.chosen import Chosen
 from impact.design.propensity import BoolArray, fit_propensity
-from impact.design.request import MatchSettings
+from impact.design.request import MatchSettings, instead_of_separation
 from impact.design.weighting import (
     CohortWeights,
     covariates_of,
@@ -126,7 +127,13 @@ def _weigh(cohort: pd.DataFrame, settings: MatchSettings) -> CohortWeights:
         return CohortWeights(weights, score, notes=tuple(notes))
     link = "probit" if settings.distance == "probit" else "logit"
     x = cohort[list(settings.on)].to_numpy(dtype=np.float64)
-    fit = fit_propensity(x, settings.on, treated, "probit" if link == "probit" else "logit")
+    fit = fit_propensity(
+        x,
+        settings.on,
+        treated,
+        "probit" if link == "probit" else "logit",
+        instead=instead_of_separation(settings),
+    )
     z, _, dropped = covariates_of(cohort, settings)
     score = fit.probability
     _refuse_certain(score, treated, cohort, settings)
@@ -191,9 +198,10 @@ def _finished(
     outside = (score < low) | (score > high)
     if outside.any():
         out[outside] = 0.0
+        ins, outs = int((outside & treated).sum()), int((outside & ~treated).sum())
         notes.append(
-            f"{int((outside & treated).sum()):,} participants and {int((outside & ~treated).sum()):,} comparison firms"
-            f"{said_when(cohort)} were trimmed: their score lies outside [{low:.4g}, {high:.4g}]. The effect is on those that stay."
+            f"{counted(ins, 'participant')} and {counted(outs, 'comparison firm')}{said_when(cohort)} were trimmed: their score lies "
+            f"outside [{low:.4g}, {high:.4g}]. The effect is on those that stay."
         )
     for arm, name in ((treated, "participant"), (~treated, "comparison firm")):
         if not out[arm].sum() > 0:
@@ -211,9 +219,10 @@ def _refuse_certain(
     if settings.estimand == "ATT":
         certain &= ~treated
     if certain.any() and settings.estimand != "ATO" and settings.option("trim", None) is None:
-        unit = cohort["unit"].to_numpy()[int(np.flatnonzero(certain)[0])]
+        unit, n = cohort["unit"].to_numpy()[int(np.flatnonzero(certain)[0])], int(certain.sum())
         raise DesignError(
-            f"The score of {int(certain.sum()):,} firms of the other arm, such as '{unit}', is 0 or 1 to the last digits, so that their weight has "
+            f"The score of {counted(n, 'firm')} of the other arm, {by_number(n, '', 'such as ')}'{unit}', is 0 or 1 to the last digits, so that "
+            f"{by_number(n, 'its', 'their')} weight has "
             "no bound: the covariates nearly separate the arms. Use `trim`, overlap weights (estimand='ATO'), or fewer covariates."
         )
 
@@ -223,8 +232,8 @@ def _refuse_no_probability(score: FloatArray, cohort: pd.DataFrame, name: str) -
     if len(wrong):
         first = int(wrong[0])
         raise DesignError(
-            f"'{name}' must be a probability above 0 and below 1 to weight by; {len(wrong):,} firms have another value, such as "
-            f"{score[first]:.6g} of firm {cohort['unit'].iloc[first]!r}."
+            f"'{name}' must be a probability above 0 and below 1 to weight by; {counted(len(wrong), 'firm')} "
+            f"{by_number(len(wrong), 'has another value,', 'have another value, such as')} {score[first]:.6g} of firm {cohort['unit'].iloc[first]!r}."
         )
 
 

@@ -19,6 +19,7 @@ from impact.core.inference import FloatArray
 from impact.core.ledger import Ledger
 from impact.core.panel import Panel
 from impact.core.registry import METHODS
+from impact.core.whole_numbers import by_number, counted
 
 # Imported for what they register.
 from impact.design import cbps as _cbps  # noqa: F401
@@ -35,6 +36,7 @@ from impact.design.balance import balance_table, effective_sample_size, indicato
 from impact.design.before_joining import numbers_before
 from impact.design.candidates import Candidates, gather, lazy_frame
 from impact.design.chosen import Chosen, Weighting, set_weights, strata_codes
+from impact.design.exact import text_agrees
 from impact.design.joint_balance import joint_balance, joint_sentence
 from impact.design.overlap import common_support, overlap_sentence, overlap_table, score_of
 from impact.design.paths import path_table
@@ -498,7 +500,7 @@ def match(
         Column of a cross-section: 1 for participants, 0 for firms of the comparison group. A panel
         knows its participants.
     on : sequence of str
-        Covariates, numbers. A firm with a missing one is dropped, counted and named in the ledger.
+        Covariates, numbers (`method="exact"`: any kind of value). A firm with a missing one is dropped, counted and named in the ledger.
     exact : sequence of str, optional
         Columns on which a participant and its control must agree; any kind of value.
     method : str
@@ -587,6 +589,8 @@ def match(
     )
     found = METHODS.find("match", method)
     settings.check_abilities(found)
+    if method == "exact" and isinstance(data, (Panel, pd.DataFrame)):
+        settings = text_agrees(data.data if isinstance(data, Panel) else data, settings)
     candidates = gather(data, settings)
     chosen = found.function(candidates, settings)
     assert isinstance(chosen, Chosen)
@@ -616,7 +620,8 @@ def _nobody(candidates: Candidates, settings: MatchSettings) -> str:
             ),
         ]
     )
-    return f"None of {n:,} participants found a comparison firm; {remedy}."
+    who = "The only participant found no" if n == 1 else f"None of {n:,} participants found a"
+    return f"{who} comparison firm; {remedy}."
 
 
 def _result(
@@ -776,14 +781,18 @@ def _reuse_notes(pairs: pd.DataFrame, settings: MatchSettings) -> list[str]:
     notes = []
     short = int((pairs["pair"].value_counts() < settings.ratio).sum()) if settings.ratio > 1 else 0
     if short:
-        notes.append(f"{short:,} matched participants have fewer than {settings.ratio} controls.")
+        has = by_number(short, "has", "have")
+        notes.append(
+            f"{counted(short, 'matched participant')} {has} fewer than {settings.ratio} controls."
+        )
     if not settings.replace or pairs.empty:
         return notes
     uses = pairs["control"].value_counts()
-    if uses.max() > 1:
+    again = int((uses > 1).sum())
+    if again:
         notes.append(
-            f"{int((uses > 1).sum()):,} of {len(uses):,} controls serve more than once, one of them "
-            f"{int(uses.max())} times."
+            f"{again:,} of {counted(len(uses), 'control')} {by_number(again, 'serves', 'serve')} more than once, "
+            f"{by_number(again, '', 'one of them ')}{int(uses.max())} times."
         )
     return notes
 

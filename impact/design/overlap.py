@@ -9,6 +9,7 @@ import pandas as pd
 
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray
+from impact.core.whole_numbers import counted
 from impact.design.ipw import crump_limit
 from impact.design.propensity import BoolArray
 from impact.design.request import MatchSettings
@@ -189,6 +190,6 @@ def overlap_sentence(table: pd.DataFrame) -> str:
     if ins["low"] > ins["high"]:
         return "The scores of the arms do not overlap."
     return (
-        f"Outside the common support of the score{where}: {ins['n_outside']:,} of {ins['n']:,} participants and "
-        f"{outs['n_outside']:,} of {outs['n']:,} comparison firms."
+        f"Outside the common support of the score{where}: {ins['n_outside']:,} of {counted(ins['n'], 'participant')} and "
+        f"{outs['n_outside']:,} of {counted(outs['n'], 'comparison firm')}."
     )

@@ -11,10 +11,11 @@ import pandas as pd
 
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray
+from impact.core.whole_numbers import by_number, counted
 from impact.design.candidates import Candidates
 from impact.design.chosen import Chosen, strata_codes
 from impact.design.propensity import BoolArray, fit_propensity, independent_columns
-from impact.design.request import MatchSettings
+from impact.design.request import MatchSettings, instead_of_separation, takes
 from impact.engines.glm import Link
 
 IntArray = npt.NDArray[np.int64]
@@ -151,7 +152,9 @@ def score_cohort(
         return given, None, [*notes, *_overlap(given, treated, cohort, settings)]
     link: Link = "probit" if settings.distance == "probit" else "logit"
     try:
-        fit = fit_propensity(columns, settings.on, treated, link)
+        fit = fit_propensity(
+            columns, settings.on, treated, link, instead=instead_of_separation(settings)
+        )
     except DesignError as error:
         place = _when(cohort)
         raise DesignError(
@@ -193,8 +196,7 @@ def _overlap(
         raise DesignError(
             f"The scores of participants and comparison firms do not overlap{_when(cohort)}: "
             f"{score[treated].min():.4g} to {score[treated].max():.4g} against {low:.4g} to "
-            f"{high:.4g}. No comparison firm is like a participant: set a caliper that says how far "
-            "is too far, use fewer covariates, or find other comparison firms."
+            f"{high:.4g}. No comparison firm is like a participant: {_far(settings)}use fewer covariates, or find other comparison firms."
         )
     outside = int(((score[treated] < low) | (score[treated] > high)).sum())
     if low == high and score.min() == score.max():
@@ -204,9 +206,14 @@ def _overlap(
     if not outside:
         return []
     return [
-        f"{outside:,} of {int(treated.sum()):,} participants{_when(cohort)} have a score outside the "
+        f"{outside:,} of {counted(int(treated.sum()), 'participant')}{_when(cohort)} {by_number(outside, 'has', 'have')} a score outside the "
         "range of the comparison firms."
     ]
+
+
+def _far(settings: MatchSettings) -> str:
+    """The advice to set a caliper, to methods that take one."""
+    return "set a caliper that says how far is too far, " if takes(settings, "caliper") else ""
 
 
 def _overlap_of_covariates(
@@ -220,14 +227,15 @@ def _overlap_of_covariates(
         if low < high and (ins.min() > high or ins.max() < low) and settings.caliper is None:
             raise DesignError(
                 f"'{name}' of participants and comparison firms does not overlap{_when(cohort)}: {ins.min():.4g} to {ins.max():.4g} "
-                f"against {low:.4g} to {high:.4g}. No comparison firm is like a participant: set a caliper that says how far "
-                "is too far, leave the covariate out, or find other comparison firms."
+                f"against {low:.4g} to {high:.4g}. No comparison firm is like a participant: {_far(settings)}"
+                "leave the covariate out, or find other comparison firms."
             )
         outside |= (ins < low) | (ins > high)
-    if not outside.any():
+    n = int(outside.sum())
+    if not n:
         return []
     return [
-        f"{int(outside.sum()):,} of {int(treated.sum()):,} participants{_when(cohort)} lie outside the range of the comparison firms in some "
+        f"{n:,} of {counted(len(outside), 'participant')}{_when(cohort)} {by_number(n, 'lies', 'lie')} outside the range of the comparison firms in some "
         "covariate."
     ]
 

@@ -8,6 +8,7 @@ import pandas as pd
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray
 from impact.core.panel import Panel, require_columns
+from impact.core.whole_numbers import by_number, counted
 from impact.design.before_joining import numbers_before
 
 COLUMNS = (
@@ -79,8 +80,9 @@ def _last(panel: Panel, frame: pd.DataFrame, years_before: int | None, first: in
         )
     if min(years_before, longest) < first:
         raise DesignError(
-            f"No year is left to show: the panel has {longest} years before joining, {years_before} were asked for, and the outcome "
-            f"looks {first - 1} years ahead. The design looks at nothing from the year of joining on."
+            f"No year is left to show: the panel has {counted(longest, 'year')} before joining, {years_before} "
+            f"{by_number(years_before, 'was', 'were')} asked for, and the outcome looks {counted(first - 1, 'year')} ahead. The design "
+            "looks at nothing from the year of joining on."
         )
     return int(min(years_before, longest))
 

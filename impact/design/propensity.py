@@ -12,6 +12,7 @@ import pandas as pd
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray, infer
 from impact.core.tidy import estimate_table
+from impact.core.whole_numbers import by_number, counted
 from impact.engines.glm import BinaryFit, Design, Link, fit_binary
 
 BoolArray = npt.NDArray[np.bool_]
@@ -43,7 +44,12 @@ class Propensity:
 
 
 def fit_propensity(
-    x: FloatArray | Sequence[FloatArray], names: Sequence[str], treated: BoolArray, link: Link
+    x: FloatArray | Sequence[FloatArray],
+    names: Sequence[str],
+    treated: BoolArray,
+    link: Link,
+    *,
+    instead: str = "Leave the covariate out.",
 ) -> Propensity:
     """Estimate the probability of joining by logit or probit.
 
@@ -55,6 +61,8 @@ def fit_propensity(
         Their names.
     treated : array of bool, shape (n,)
     link : {"logit", "probit"}
+    instead : str
+        What to do where the covariates separate the arms, in a sentence: what else the method can take.
 
     Returns
     -------
@@ -91,7 +99,7 @@ def fit_propensity(
     design = Design([columns[j] for j in kept], center, scale)
     fit = fit_binary(treated.astype(np.float64), design, link)
     kept_names = [names[j] for j in kept]
-    _refuse_separation(fit, design.columns, treated, kept_names)
+    _refuse_separation(fit, design.columns, treated, kept_names, instead)
     return Propensity(
         linear=fit.linear_predictor,
         probability=fit.fitted,
@@ -162,7 +170,11 @@ def _clearly_independent(columns: Sequence[FloatArray]) -> bool:
 
 
 def _refuse_separation(
-    fit: BinaryFit, columns: Sequence[FloatArray], treated: BoolArray, names: Sequence[str]
+    fit: BinaryFit,
+    columns: Sequence[FloatArray],
+    treated: BoolArray,
+    names: Sequence[str],
+    instead: str,
 ) -> None:
     if fit.separated.any():
         count = int(fit.separated.sum())
@@ -170,14 +182,14 @@ def _refuse_separation(
             found = "the covariates tell participants from the others without a single error"
         else:
             found = (
-                f"for {count:,} of {len(treated):,} firms the covariates tell without error whether "
-                "they joined"
+                f"for {count:,} of {counted(len(treated), 'firm')} the covariates tell without error whether "
+                f"{by_number(count, 'it', 'they')} joined"
             )
         alone = [n for n, column in zip(names, columns, strict=True) if _separates(column, treated)]
         blame = f" ({', '.join(alone)} does so alone)" if alone else ""
         raise DesignError(
             f"The score cannot be estimated: {found}{blame}, so there is nobody to compare them with. "
-            "Leave the covariate out, or name it in `exact` so that those firms are left unmatched."
+            f"{instead}"
         )
     if not fit.converged:
         raise DesignError(

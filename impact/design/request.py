@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from impact.core.errors import DesignError
-from impact.core.registry import Method
+from impact.core.registry import METHODS, Method
+from impact.core.whole_numbers import years
 
 DEFAULT_SEED = 20160516
 SCORES = ("logit", "linear_logit", "probit")
@@ -176,7 +177,20 @@ def waiting_firms(settings: MatchSettings) -> str:
     k = settings.years_after
     if not k:
         return "had not joined by the same year"
-    return f"had not joined within {k} year{'s' if k > 1 else ''} after it"
+    return f"had not joined within {years(k)} after it"
+
+
+def takes(settings: MatchSettings, option: str) -> bool:
+    """Whether the method takes an option, so that a message does not advise what would be refused."""
+    return option in METHODS.find("match", settings.method).options
+
+
+def instead_of_separation(settings: MatchSettings) -> str:
+    """What to do about a covariate that tells who joined, by what the method can take."""
+    where = "name it in `exact`"
+    if not takes(settings, "exact"):
+        where = "match by method='nearest' and name it in `exact`"
+    return f"Leave the covariate out, or {where} so that those firms are left unmatched."
 
 
 def _is_whole(value: object) -> bool:

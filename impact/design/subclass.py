@@ -14,6 +14,7 @@ import pandas as pd
 from impact.core.errors import DesignError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
+from impact.core.whole_numbers import by_number, counted
 from impact.design.candidates import Candidates
 from impact.design.chosen import Chosen, IntArray
 from impact.design.exact import sets_of_cells
@@ -101,10 +102,10 @@ def _classes(
     made = int(classes.max()) + 1
     ins, outs = int(treated.sum()), int((~treated).sum())
     if made * min_n <= min(ins, outs):
-        said = f"Equal scores left {made:,} of {asked:,} subclasses{_when(cohort)}."
+        said = f"Equal scores left {made:,} of {counted(asked, 'subclass', 'subclasses')}{_when(cohort)}."
         return classes, [said] if made < asked else []
-    there = f"{ins:,} participants and {outs:,} comparison firms{_when(cohort)}"
-    need = f"{made:,} subclasses with at least {min_n:,} of each arm"
+    there = f"{counted(ins, 'participant')} and {counted(outs, 'comparison firm')}{_when(cohort)}"
+    need = f"{counted(made, 'subclass', 'subclasses')} with at least {min_n:,} of each arm"
     if pd.isna(cohort["cohort"].iloc[0]):
         raise DesignError(
             f"{there} do not fill {need}: ask for fewer by `n_subclasses`, or set min_n=0 to leave out the firms of a "
@@ -230,7 +231,7 @@ def _moved(before: IntArray, after: IntArray, cohort: pd.DataFrame) -> list[str]
     if not moved:
         return []
     return [
-        f"{moved:,} firms{_when(cohort)} were moved to a neighbouring subclass, so that each has firms of both arms."
+        f"{counted(moved, 'firm')}{_when(cohort)} {by_number(moved, 'was', 'were')} moved to a neighbouring subclass, so that each subclass has firms of both arms."
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from impact.core.whole_numbers import by_number, counted
 from impact.design.request import MatchSettings, waiting_firms
 
 _SCORES = {
@@ -36,22 +37,26 @@ def methods_sentence(
     """Say who was matched to whom, on what, when, how, how many, and how alike they became."""
     matched = treated[treated["weight"] > 0]
     names = [labels.get(c, c) for c in settings.on]
-    some = f"{len(matched):,} of {len(treated):,} participants with known covariates"
+    some = f"{len(matched):,} of {counted(len(treated), 'participant')} with known covariates"
+    were = by_number(len(matched), "was", "were")
     if settings.method in _WEIGHTS:
         parts = [
-            f"{some} were compared with {controls:,} {_who(settings, panel)}",
+            f"{some} {were} compared with {_who(controls, settings, panel)}",
             f"weighted {_WEIGHTS[settings.method](settings)} (covariates: {', '.join(names)})",
         ]
     elif settings.method in _SETS:
-        others = f"{controls:,} {_who(settings, panel)}, in {matched['pair'].nunique():,} sets"
+        others = (
+            f"{_who(controls, settings, panel)}, in {counted(matched['pair'].nunique(), 'set')}"
+        )
         if settings.option("k2k", False):
             others = _controls(settings, panel)
+        some = f"{some} {were}"
         names = [labels.get(c, c) for c in settings.on if c not in settings.exact]
         also = [labels.get(c, c) for c in settings.exact]
         parts = _SETS[settings.method](settings, some, others, names, also)
     else:
         parts = [
-            f"{some} were matched to {_controls(settings, panel)}",
+            f"{some} {were} matched to {_controls(settings, panel)}",
             f"{_HOW.get(settings.method, 'by nearest neighbour')} on {_distance(settings)} (covariates: {', '.join(names)})",
         ]
     if settings.exact and settings.method not in _SETS:
@@ -70,8 +75,8 @@ def methods_sentence(
     return " ".join(sentences)
 
 
-def _who(settings: MatchSettings, panel: bool) -> str:
-    return f"firms that {waiting_firms(settings) if panel else 'did not participate'}"
+def _who(number: int, settings: MatchSettings, panel: bool) -> str:
+    return f"{counted(number, 'firm')} that {waiting_firms(settings) if panel else 'did not participate'}"
 
 
 def _ipw(settings: MatchSettings) -> str:
@@ -117,7 +122,7 @@ def _exact(
     settings: MatchSettings, some: str, others: str, names: list[str], also: list[str]
 ) -> list[str]:
     agree = ", ".join([*names, *also])
-    return [f"{some} were grouped with {others} of firms that agree on {agree}", _target(settings)]
+    return [f"{some} grouped with {others} of firms that agree on {agree}", _target(settings)]
 
 
 def _coarsened(
@@ -127,8 +132,8 @@ def _coarsened(
     cell = " ".join([*bins, *([f"with the same {', '.join(also)}"] if also else [])])
     if settings.option("k2k", False):
         nearest = f"the nearest by Mahalanobis distance among those {cell}"
-        return [f"{some} were matched to {others}", nearest, _ORDERS["data"]]
-    return [f"{some} were grouped with {others} of firms {cell}", _target(settings)]
+        return [f"{some} matched to {others}", nearest, _ORDERS["data"]]
+    return [f"{some} grouped with {others} of firms {cell}", _target(settings)]
 
 
 _RULES = {
@@ -160,7 +165,7 @@ def _subclass(
 ) -> list[str]:
     among = {"ATT": "the participants", "ATE": "all firms"}[settings.estimand]
     return [
-        f"{some} were grouped with {others} between the quantiles, among {among}, of {_distance(settings)} "
+        f"{some} grouped with {others} between the quantiles, among {among}, of {_distance(settings)} "
         f"(covariates: {', '.join(names)})",
         _target(settings),
     ]
@@ -169,16 +174,17 @@ def _subclass(
 def _full(
     settings: MatchSettings, some: str, others: str, names: list[str], also: list[str]
 ) -> list[str]:
-    limits = [
-        f"{word} {settings.options[name]:.3g}"
+    given = [
+        (word, float(settings.options[name]))
         for name, word in (("min_controls", "at least"), ("max_controls", "at most"))
         if settings.option(name, None) is not None
     ]
+    limits = " and ".join(f"{word} {number:.3g}" for word, number in given)
     return [
-        f"{some} were fully matched with {others} at the least total distance, each of one participant with controls or of one "
+        f"{some} fully matched with {others} at the least total distance, each of one participant with controls or of one "
         f"control with participants, on {_distance(settings)} (covariates: {', '.join(names)})",
         *([f"exactly on {', '.join(also)}"] if also else []),
-        *([f"with {' and '.join(limits)} controls per participant"] if limits else []),
+        *([f"with {limits} {by_number(given[-1][1], 'control')} per participant"] if given else []),
         _caliper(settings),
         _target(settings),
     ]
@@ -216,11 +222,12 @@ def _distance(settings: MatchSettings) -> str:
 def _caliper(settings: MatchSettings) -> str:
     if settings.caliper is None:
         return "without a caliper"
-    unit = "standard deviations of the score" if settings.caliper_scale == "sd" else "of distance"
+    spread = by_number(settings.caliper, "standard deviation of", "standard deviations of")
+    unit = f"{spread} the score" if settings.caliper_scale == "sd" else "of distance"
     scored = settings.method == "mahalanobis" and settings.distance != "mahalanobis"
     if scored:
         score = _SCORES.get(settings.distance, f"the score in column '{settings.distance}'")
-        unit = ("standard deviations of " if settings.caliper_scale == "sd" else "on ") + score
+        unit = f"{spread if settings.caliper_scale == 'sd' else 'on'} {score}"
     return f"within a caliper of {settings.caliper:g} {unit}"
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
+from impact.core.whole_numbers import by_number, counted
 from impact.design.chosen import Weighting, set_weights
 from impact.design.match import MatchResult
 
@@ -291,10 +292,11 @@ class MatchedSets:
         keep = pd.unique(np.concatenate([self.treated[in_use], self.control[member]]))
         if own is not None:
             apart = own[self.control[member]] != own[self.treated[self.of_set[member]]]
-            if apart.any():
+            n = int(apart.sum())
+            if n:
                 raise EstimationError(
-                    f"{int(apart.sum()):,} of {int(member.sum()):,} controls have another '{cluster}' than "
-                    "their participant, so clustering by it would cut matched sets in two. Match exactly "
+                    f"{n:,} of {counted(len(apart), 'control')} {by_number(n, 'has', 'have')} another '{cluster}' than "
+                    f"{by_number(n, 'its', 'their')} participant, so clustering by it would cut matched sets in two. Match exactly "
                     f"on '{cluster}', or leave `cluster` out: the matched set is then the cluster."
                 )
         return _firm_table(units, keep, cohort, number if own is None else own)
@@ -419,25 +421,33 @@ class WeightedArms:
         own: npt.NDArray[Any] | None,
         cluster: str | None,
     ) -> pd.DataFrame:
-        """All candidates with cohort, weight and cluster: firms without weight still bear on estimated weights."""
+        """All candidates with cohort, weight and cluster: firms without weight still bear on estimated weights.
+
+        In the order of the candidates, and numbered by it where each firm is its own cluster: sums over firms then do not depend on
+        the order of rows.
+        """
         used = np.zeros(len(units), dtype=bool)
         for cell in cells:
             used[cell.treated] = True
         cohort = np.full(len(units), np.nan)
         number = np.zeros(len(units), dtype=np.int64)
-        keep = np.zeros(len(units), dtype=bool)
+        there = []
         for a in self.arms:
             participants = a.rows[a.treated]
             cohort[participants[used[participants]]] = a.cohort
-            keep[a.rows if a.weighting is not None else a.rows[a.weight > 0]] = True
+            there.append(a.rows if a.weighting is not None else a.rows[a.weight > 0])
             if a.sets is not None:
                 number[a.rows[a.sets > 0]] = a.sets[a.sets > 0]
-        labels: npt.NDArray[Any] = number if self.clustered else np.arange(len(units))
+        keep = pd.unique(np.concatenate(there))
+        labels: npt.NDArray[Any] = number
+        if not self.clustered:
+            labels = np.zeros(len(units), dtype=np.int64)
+            labels[keep] = np.arange(len(keep))
         if own is not None:
             if self.clustered:
                 _refuse_cut_sets(number, own, keep, cluster)
             labels = own
-        return _firm_table(units, np.flatnonzero(keep), cohort, labels)
+        return _firm_table(units, keep, cohort, labels)
 
 
 def arms_of(matched: MatchResult, units: pd.Index) -> MatchedSets | WeightedArms:
@@ -534,13 +544,14 @@ def _firm_table(
 
 
 def _refuse_cut_sets(
-    number: IntArray, own: npt.NDArray[Any], keep: BoolArray, cluster: str | None
+    number: IntArray, own: npt.NDArray[Any], keep: IntArray, cluster: str | None
 ) -> None:
-    inside = keep & (number > 0)
+    inside = keep[number[keep] > 0]
     cut = int((pd.Series(own[inside]).groupby(number[inside]).nunique() > 1).sum())
     if cut:
         raise EstimationError(
-            f"{cut:,} matched sets hold firms of more than one '{cluster}', so clustering by it would cut them in two. Match exactly on "
+            f"{counted(cut, 'matched set')} {by_number(cut, 'holds', 'hold')} firms of more than one '{cluster}', so clustering by it would cut "
+            f"{by_number(cut, 'it', 'them')} in two. Match exactly on "
             f"'{cluster}', or leave `cluster` out: the matched set is then the cluster."
         )
 

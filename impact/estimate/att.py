@@ -8,7 +8,9 @@ from typing import Any
 from impact.core.errors import EstimationError
 from impact.core.panel import Panel, require_columns, require_panel
 from impact.core.registry import METHODS, Method
+from impact.core.whole_numbers import years
 from impact.design.match import MatchResult
+from impact.engines.one_thread import on_one_thread
 
 # Imported for what they register.
 from impact.estimate import group_time as _group_time  # noqa: F401
@@ -24,7 +26,7 @@ def att(
     data: Panel | MatchResult,
     outcome: str,
     *,
-    method: str,
+    method: str | None = None,
     family: str = "gaussian",
     covariates: Sequence[str] | None = None,
     cluster: str | None = None,
@@ -41,7 +43,7 @@ def att(
     outcome : str
         Column of the outcome.
     method : str
-        An estimator; `impact.methods()` lists them with what each needs and accepts.
+        An estimator, which must be named; `impact.methods()` lists them with what each needs and accepts.
     family : str
         Outcome family, `gaussian` unless the method offers more.
     covariates : sequence of str, optional
@@ -68,8 +70,9 @@ def att(
     Raises
     ------
     EstimationError
-        If the method does not exist, does not accept what it was given, or cannot identify the
-        effect on these data; if the outcome is asinh(y) or log(1 + y), whose effects depend on the unit of y.
+        If no method is named, it does not exist, does not accept what it was given, or cannot identify the
+        effect on these data; if the outcome is asinh(y) or log(1 + y), whose effects depend on the unit of y; if it is
+        the treatment or the cohort.
     DataError
         If a column is missing.
 
@@ -85,6 +88,8 @@ def att(
     """
     if not isinstance(data, (Panel, MatchResult)):
         data = require_panel(data, "att")
+    if method is None:
+        raise _no_method(data)
     found = METHODS.find("att", method)
     if isinstance(covariates, str):
         covariates = [covariates]
@@ -96,6 +101,7 @@ def att(
         source = data if isinstance(data, Panel) else inner
         raise zero_logarithm_refused(asked, frame, source)
     require_columns(frame, [outcome, *(covariates or ()), *([cluster] if cluster else [])])
+    _refuse_participation(data, outcome)
     _refuse_looking_ahead(found, data, outcome)
     _refuse_weights_of_cohorts(found, data)
     request = AttRequest(
@@ -109,9 +115,47 @@ def att(
         seed=DEFAULT_SEED if seed is None else seed,
         options=dict(options),
     )
-    result = found.function(request)
+    result = on_one_thread(found.function)(request)
     assert isinstance(result, EffectResult)
     return result
+
+
+def _kind(data: Panel | MatchResult) -> str:
+    """What the data are, in the words in which methods register what they take."""
+    if isinstance(data, Panel):
+        return "panel"
+    return "matched panel" if isinstance(data.data, Panel) else "matched"
+
+
+_KINDS = {
+    "panel": "a panel",
+    "matched panel": "a matched panel",
+    "matched": "a matched cross-section",
+}
+
+
+def _no_method(data: Panel | MatchResult) -> EstimationError:
+    """Which methods take data of this kind."""
+    kind = _kind(data)
+    known = ", ".join(repr(m.name) for m in METHODS.of("att") if kind in m.takes)
+    return EstimationError(
+        f"`method` is missing: which estimator? On {_KINDS[kind]}: {known}. impact.methods() says what each does and needs."
+    )
+
+
+def _refuse_participation(data: Panel | MatchResult, outcome: str) -> None:
+    """What says who participates is no outcome: its effect would be 1, or the year of joining, by construction."""
+    inner = data.data if isinstance(data, MatchResult) else data
+    roles: dict[str | None, str] = {}
+    if isinstance(inner, Panel):
+        roles = {inner.treatment: "treatment", inner.cohort: "cohort"}
+    elif isinstance(data, MatchResult):
+        roles = {data.settings.treatment: "treatment"}
+    if outcome in roles:
+        raise EstimationError(
+            f"'{outcome}' is the {roles[outcome]}: it says who participates, and participation has no effect on itself. Name the column "
+            "of an outcome."
+        )
 
 
 def _refuse_looking_ahead(method: Method, data: Panel | MatchResult, outcome: str) -> None:
@@ -122,7 +166,7 @@ def _refuse_looking_ahead(method: Method, data: Panel | MatchResult, outcome: st
     ahead = inner.ahead(outcome)
     if ahead:
         raise EstimationError(
-            f"'{outcome}' looks {ahead} year{'s' if ahead > 1 else ''} ahead of its row: in the year before joining it already holds "
+            f"'{outcome}' looks {years(ahead)} ahead of its row: in the year before joining it already holds "
             "exports of the first year of participation, so that year is no base, and its trend before joining is none. Match firms "
             f"first and compare them in the year of joining: impact.att(impact.match(panel, ...), '{outcome}', method='at_joining'). "
             "(If it is a column of your own that does not look ahead, give it another name.)"
@@ -152,9 +196,7 @@ def _check_abilities(
     covariates: Sequence[str] | None,
     options: Mapping[str, Any],
 ) -> None:
-    kind = "panel" if isinstance(data, Panel) else "matched"
-    if kind == "matched" and isinstance(data.data, Panel):
-        kind = "matched panel"
+    kind = _kind(data)
     said = f"The method {method.name!r}"
     if kind not in method.takes:
         raise EstimationError(

@@ -141,7 +141,7 @@ class EffectResult:
         >>> panel = impact.panel(frame.assign(exports=frame["exports"] + 10), unit="firm", time="year", cohort="joined")
         >>> overall = impact.att(panel, "exports", method="group_time").aggregate("overall")
         >>> overall.percent().tidy()["estimate"].round(3).tolist()
-        [1.435]
+        [1.555]
         """
         from impact.estimate.percent import percent
 

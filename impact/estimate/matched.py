@@ -10,6 +10,7 @@ import pandas as pd
 from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
+from impact.core.whole_numbers import counted
 from impact.design.match import MatchResult
 from impact.design.propensity import independent_columns
 from impact.estimate.arms import Cell, arms_of
@@ -250,9 +251,7 @@ def _independent(x: FloatArray, cell: Cell, names: Sequence[str]) -> tuple[list[
     if not names:
         return [], []
     kept, dropped = independent_columns(x[cell.control], names)
-    arms = [("controls", cell.control)] + (
-        [("participants", cell.treated)] if cell.everyone else []
-    )
+    arms = [("control", cell.control)] + ([("participant", cell.treated)] if cell.everyone else [])
     notes = [f"'{name}' {why} among the controls and was left out." for name, why in dropped]
     if cell.everyone:
         among, gone = independent_columns(x[cell.treated][:, kept], [names[j] for j in kept])
@@ -261,7 +260,7 @@ def _independent(x: FloatArray, cell: Cell, names: Sequence[str]) -> tuple[list[
     for who, firms in arms:
         if len(firms) <= len(kept) + 1:
             raise EstimationError(
-                f"{len(kept) + 1} parameters cannot be estimated on {len(firms)} {who}; use "
+                f"{counted(len(kept) + 1, 'parameter')} cannot be estimated on {counted(len(firms), who)}; use "
                 "fewer covariates."
             )
     return kept, notes

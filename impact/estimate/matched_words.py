@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from impact.core.errors import EstimationError
+from impact.core.whole_numbers import by_number, counted
 from impact.design.match import MatchResult
 from impact.estimate.arms import Cell, MatchedSets, WeightedArms
 from impact.estimate.request import AttRequest
@@ -44,18 +45,16 @@ def variance_words(request: AttRequest, arms: MatchedSets | WeightedArms, coarse
 
 def matched_note(matched: MatchResult) -> tuple[str, ...]:
     """Who was not matched, and so has no part in the effect."""
-    sizes = matched.sizes()["n_treated"]
-    lost = int(sizes["before"] - sizes["after"])
+    sizes = matched.sizes()["n_treated"].astype(int)
+    left, lost = int(sizes["after"]), int(sizes["before"] - sizes["after"])
     if not lost:
         return ()
+    on = f"{left:,} of {counted(int(sizes['before']), 'participant')} that {by_number(left, 'was', 'were')}"
+    other, none = by_number(lost, "other", "others"), by_number(lost, "it", "them")
     if matched.kind == "weights":
-        return (
-            f"The effect is on the {int(sizes['after']):,} of {int(sizes['before']):,} participants that were given weight; nothing is said on "
-            "the others.",
-        )
+        return (f"The effect is on the {on} given weight; nothing is said on the {other}.",)
     return (
-        f"The effect is on the {int(sizes['after']):,} of {int(sizes['before']):,} participants that "
-        "were matched; the others found no comparison firm (none was left, or none like them), and nothing is said on them.",
+        f"The effect is on the {on} matched; the {other} found no comparison firm (none was left, or none like {none}), and nothing is said on {none}.",
     )
 
 
@@ -74,11 +73,15 @@ def lost_note(cell: Cell, request: AttRequest, what: str) -> tuple[str, ...]:
         return ()
     if what == "firms":
         return (
-            f"{cell.lost:,} firm{'s' if cell.lost > 1 else ''} with weight left out: '{request.outcome}' or a covariate is missing"
-            + (", or it is for the other arm of their set." if cell.in_sets else "."),
+            f"{counted(cell.lost, 'firm')} with weight left out: '{request.outcome}' or a covariate is missing"
+            + (
+                f", or it is for the other arm of {by_number(cell.lost, 'its', 'their')} set."
+                if cell.in_sets
+                else "."
+            ),
         )
     return (
-        f"{cell.lost:,} of {cell.lost + len(cell.treated):,} pairs are left out: '{request.outcome}' or "
+        f"{cell.lost:,} of {counted(cell.lost + len(cell.treated), 'pair')} {by_number(cell.lost, 'is', 'are')} left out: '{request.outcome}' or "
         "a covariate is missing for the participant or for all of its controls.",
     )
 
@@ -93,11 +96,11 @@ def panel_notes(
 ) -> list[str]:
     """Pairs that no cell observes, cells that lost some, cells without a standard error."""
     notes = []
-    who, both = ("pairs", " for both firms") if arms.what == "pairs" else ("participants", "")
+    who, both = ("pair", " for both firms") if arms.what == "pairs" else ("participant", "")
     never = arms.size - int(firms["cohort"].notna().sum())
     if never:
         notes.append(
-            f"{never:,} of {arms.size:,} {who} are in no cell: '{request.outcome}' is not "
+            f"{never:,} of {counted(arms.size, who)} {by_number(never, 'is', 'are')} in no cell: '{request.outcome}' is not "
             f"observed{both} in the years that are compared."
         )
     lost = [f"{t} {c.lost:,}" for t, c in zip(terms, cells, strict=True) if c.lost]
@@ -128,6 +131,6 @@ def few_clusters(firms: pd.DataFrame) -> list[str]:
     if clusters >= FEW_SETS:
         return []
     return [
-        f"Only {clusters} clusters (fewer than {FEW_SETS}): normal critical values may make the "
+        f"Only {counted(clusters, 'cluster')} (fewer than {FEW_SETS}): normal critical values may make the "
         "intervals too short."
     ]

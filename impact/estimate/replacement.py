@@ -16,6 +16,7 @@ import pandas as pd
 from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray, infer
 from impact.core.tidy import estimate_table
+from impact.core.whole_numbers import by_number, counted
 from impact.design.chosen import strata_codes
 from impact.design.match import MatchResult
 from impact.design.request import SCORES
@@ -171,7 +172,7 @@ def with_replacement(request: AttRequest, matched: MatchResult) -> EffectResult:
     notes = [*matched_note(matched)]
     if lost:
         notes.append(
-            f"{lost:,} pairs are left out: '{request.outcome}' is missing for one of the two."
+            f"{counted(lost, 'pair')} {by_number(lost, 'is', 'are')} left out: '{request.outcome}' is missing for one of the two."
         )
     arms = min(int(reused.treated.sum()), int((~reused.treated).sum()))
     estimated = matched.settings.distance in SCORES and matched.settings.method == "nearest"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from impact.core.errors import EstimationError, ImpactError
 from impact.core.panel import Panel
+from impact.core.whole_numbers import by_number
 from impact.engines.formula import ParsedFormula, parse
 from impact.estimate.effect import EffectResult
 from impact.outcomes.functional_form import FormResult, functional_form
@@ -114,7 +115,8 @@ def _table(
     for term, estimates in table.iloc[:_TERMS].iterrows():
         lines.append(f"  {term!s:<{width}}" + "".join(f"{number_words(e):>12}" for e in estimates))
     if len(table) > _TERMS:
-        lines.append(f"  and {len(table) - _TERMS:,} more terms.")
+        more = len(table) - _TERMS
+        lines.append(f"  and {more:,} more {by_number(more, 'term')}.")
     return lines
 
 

@@ -236,11 +236,45 @@ def test_a_cohort_of_a_panel_is_matched_as_if_it_were_alone(name: str) -> None:
         assert (together["a"].isna() == together["b"].isna()).all()
 
 
+def test_text_in_on_agrees_as_in_exact() -> None:
+    for data, who in ((firms(), {"treatment": "joined"}), (panel(), {})):
+        call = {"method": "exact", **who}
+        for estimand in ("ATT", "ATE"):
+            one = impact.match(data, on=["sector", "size"], estimand=estimand, **call)
+            two = impact.match(data, on=["size"], exact=["sector"], estimand=estimand, **call)
+            assert one.settings == two.settings
+            pd.testing.assert_frame_equal(one.candidates, two.candidates)
+            assert one.summary() == two.summary()
+        alone = impact.match(data, on=["sector"], **call)
+        assert alone.settings == impact.match(data, exact=["sector"], **call).settings
+        again = impact.match(data, on=["sector"], exact=["sector"], **call)
+        assert again.settings == alone.settings
+
+
+def test_text_in_on_of_any_kind_and_with_missing_values() -> None:
+    data = firms().assign(since=lambda f: pd.Timestamp("2001-01-01"))
+    data["kind"] = data["sector"].astype("category")
+    data.iloc[0, data.columns.get_loc("sector")] = None
+    got = impact.match(data, treatment="joined", on=["sector", "kind", "since"], method="exact")
+    assert got.settings.exact == ("sector", "kind", "since") and got.settings.on == ()
+    assert data.index[0] not in set(got.candidates["unit"])
+    with pytest.raises(DesignError, match="must be a number"):  # a path is one of numbers
+        impact.match(panel(), on=["sector"], method="exact", lags={"sector": 2})
+    with pytest.raises(DesignError, match="must be a number"):
+        impact.match(data, treatment="joined", on=["kind"], method="coarsened")
+
+
+def test_an_effect_after_text_in_on_needs_no_covariates() -> None:
+    data = firms()
+    got = impact.match(data, treatment="joined", on=["sector"], method="exact")
+    one = impact.att(got, "wage", method="difference").tidy()
+    two = impact.att(got, "wage", method="g_computation").tidy()
+    assert np.isclose(one["estimate"][0], two["estimate"][0], rtol=1e-12)
+
+
 def test_bad_input_is_refused() -> None:
     data = firms(30)
     call = {"treatment": "joined", "method": "exact"}
-    with pytest.raises(DesignError, match="give a category in `exact`"):
-        impact.match(data, on=["sector"], **call)
     with pytest.raises(DesignError, match=r"match exactly on fewer columns"):
         impact.match(data, on=["wage"], **call)
     with pytest.raises(DesignError, match="No covariate varies"):

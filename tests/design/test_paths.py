@@ -95,9 +95,9 @@ def test_an_outcome_that_looks_ahead_ends_earlier() -> None:
     matched = impact.match(panel, on=["size"], distance="size")
     table = matched.paths("exports_ahead_1")
     assert table["event_time"].unique().tolist() == [-3, -2]
-    with pytest.raises(DesignError, match="looks 1 years ahead"):
+    with pytest.raises(DesignError, match="looks 1 year ahead"):
         matched.paths("exports_ahead_1", years_before=1)
-    with pytest.raises(DesignError, match="looks 1 years ahead"):
+    with pytest.raises(DesignError, match="looks 1 year ahead"):
         matched.overlap("exports_ahead_1")
 
 

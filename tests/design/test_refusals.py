@@ -10,6 +10,7 @@ import pytest
 
 import impact
 from impact.core.errors import DesignError
+from impact.core.registry import METHODS
 from impact.design.propensity import Propensity
 
 
@@ -89,7 +90,7 @@ def test_a_score_of_one_among_comparison_firms_is_refused_and_may_be_trimmed(
     monkeypatch.setattr(ipw, "fit_propensity", nearly_certain)
     for estimand in ("ATT", "ATE"):
         with pytest.raises(
-            DesignError, match=rf"1 firms .* such as '{first}', is 0 or 1 to the last"
+            DesignError, match=rf"1 firm of the other arm, '{first}', is 0 or 1 .* its weight"
         ):
             impact.match(firms(), treatment="joined", on=["x"], method="ipw", estimand=estimand)  # type: ignore[arg-type]
     assert (
@@ -100,3 +101,50 @@ def test_a_score_of_one_among_comparison_firms_is_refused_and_may_be_trimmed(
     got = impact.match(firms(), treatment="joined", on=["x"], method="ipw", trim=0.01)
     assert got.weights[first] == 0 and np.isfinite(got.weights).all()
     assert np.isfinite(impact.att(got, "z", method="difference").tidy()["std_error"].iloc[0])
+
+
+@pytest.mark.parametrize("method", ["nearest", "optimal", "full", "mahalanobis", "subclass", "ipw"])
+def test_the_advice_on_separation_is_one_that_the_method_takes(method: str) -> None:
+    frame = firms().assign(x=lambda f: f["x"] + 50 * f["joined"])
+    words = {"caliper": 0.2} if method == "mahalanobis" else {}  # which has a score for it alone
+    with pytest.raises(DesignError, match="The score cannot be estimated") as caught:
+        impact.match(frame, treatment="joined", on=["x", "z"], method=method, **words)  # type: ignore[arg-type]
+    said = str(caught.value)
+    takes = "exact" in METHODS.find("match", method).options
+    assert ("or name it in `exact`" in said) == takes
+    assert ("match by method='nearest' and name it in `exact`" in said) != takes
+
+
+@pytest.mark.parametrize("method", ["entropy", "cbps"])
+def test_methods_without_exact_do_not_advise_it(method: str) -> None:
+    frame = firms().assign(x=lambda f: f["x"] + 50 * f["joined"])
+    with pytest.raises(DesignError) as caught:
+        impact.match(frame, treatment="joined", on=["x", "z"], method=method)
+    assert "exact" not in str(caught.value)
+
+
+def test_a_caliper_is_advised_only_where_the_method_takes_one() -> None:
+    frame = firms().assign(s=lambda f: f["x"] + 50 * f["joined"])
+    with pytest.raises(DesignError, match="set a caliper"):
+        impact.match(frame, treatment="joined", on=["x"], distance="s")
+    with pytest.raises(DesignError, match="do not overlap") as caught:
+        impact.match(frame, treatment="joined", on=["x"], distance="s", method="subclass")
+    assert "caliper" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["nearest", "full", "subclass", "ipw"])
+def test_a_score_that_is_no_finite_number_is_called_a_score(method: str) -> None:
+    call = {"treatment": "joined", "on": ["x"], "distance": "s", "method": method}
+    for value, said in ((np.inf, "a score must be finite"), ("high", "a score must be a number")):
+        frame = firms().assign(s=0.3).astype({"s": object})
+        frame.loc[7, "s"] = value
+        with pytest.raises(DesignError, match=said) as caught:
+            impact.match(frame, **call)  # type: ignore[arg-type]
+        assert "covariate" not in str(caught.value)
+    frame = firms().assign(q=1.0)
+    frame.loc[7, "q"] = np.inf
+    with pytest.raises(DesignError, match="a base weight must be finite"):
+        impact.match(frame, treatment="joined", on=["x"], method="entropy", base_weights="q")
+    frame.loc[7, "x"] = np.inf  # also where the score is a covariate
+    with pytest.raises(DesignError, match="a covariate must be finite"):
+        impact.match(frame, treatment="joined", on=["x"], distance="x")

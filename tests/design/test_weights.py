@@ -106,7 +106,9 @@ def test_a_score_from_elsewhere_must_be_a_probability() -> None:
     frame = firms().assign(score=0.3)
     assert matched(frame, method="ipw", distance="score").weighting == ()
     frame.loc["f0007", "score"] = 1.0
-    with pytest.raises(DesignError, match=r"'score' must be a probability .* 1 firms .* 'f0007'"):
+    with pytest.raises(
+        DesignError, match=r"'score' must be a probability .* 1 firm has .* 'f0007'"
+    ):
         matched(frame, method="ipw", distance="score")
 
 

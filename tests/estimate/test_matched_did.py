@@ -113,7 +113,7 @@ def test_a_pair_without_its_base_year_is_in_no_cell_and_in_no_cohort_share() -> 
     effect = did(frame)
     assert effect.tidy().set_index("term").loc["ATT(2,2)", "estimate"] == 5.0
     assert set(effect.firms.index) == {"a", "p", "c", "r"}
-    assert any(note.startswith("1 of 3 pairs are in no cell") for note in effect.notes)
+    assert any(note.startswith("1 of 3 pairs is in no cell") for note in effect.notes)
     assert effect.firms["cohort"].value_counts().to_dict() == {2.0: 1, 3.0: 1}
 
 
