@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from impact.diagnose.check import CheckResult, check
     from impact.estimate.att import att
     from impact.estimate.effect import EffectResult
+    from impact.estimate.randomization import RandomizationResult, randomization_test
     from impact.estimate.regress import regress
+    from impact.estimate.wild_bootstrap import BootstrapResult, wild_bootstrap
     from impact.outcomes.anniversary import FirstYears, first_years
     from impact.outcomes.discoveries import discoveries
     from impact.outcomes.diversification import Diversification, diversification
@@ -46,6 +48,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "AuditResult": "impact.claims.audit",
+    "BootstrapResult": "impact.estimate.wild_bootstrap",
     "CheckResult": "impact.diagnose.check",
     "DataError": "impact.core.errors",
     "DesignError": "impact.core.errors",
@@ -62,6 +65,7 @@ _WHERE = {
     "MatchResult": "impact.design.match",
     "MissingEngine": "impact.core.errors",
     "Panel": "impact.core.panel",
+    "RandomizationResult": "impact.estimate.randomization",
     "RatioResult": "impact.value.ratio",
     "Received": "impact.report.receive",
     "ReportError": "impact.core.errors",
@@ -85,15 +89,18 @@ _WHERE = {
     "match": "impact.design.match",
     "methods": "impact.catalogue",
     "panel": "impact.core.panel",
+    "randomization_test": "impact.estimate.randomization",
     "ratio": "impact.value.ratio",
     "receive": "impact.report.receive",
     "regress": "impact.estimate.regress",
     "shipments": "impact.outcomes.shipments",
     "spells": "impact.outcomes.spells",
+    "wild_bootstrap": "impact.estimate.wild_bootstrap",
 }
 
 __all__ = [
     "AuditResult",
+    "BootstrapResult",
     "CheckResult",
     "DataError",
     "DesignError",
@@ -110,6 +117,7 @@ __all__ = [
     "MatchResult",
     "MissingEngine",
     "Panel",
+    "RandomizationResult",
     "RatioResult",
     "Received",
     "ReportError",
@@ -133,11 +141,13 @@ __all__ = [
     "match",
     "methods",
     "panel",
+    "randomization_test",
     "ratio",
     "receive",
     "regress",
     "shipments",
     "spells",
+    "wild_bootstrap",
 ]
 
 

@@ -7,6 +7,7 @@ is zero or undefined, the statistic, the p-value and the interval are missing, n
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -343,3 +344,89 @@ def delta_ratio(
     theta = numerator / denominator
     variance = (var_n - 2 * theta * cov + theta**2 * var_d) / denominator**2
     return theta, math.sqrt(variance) if variance > 0 else math.nan
+
+
+_TIE = 1e-9  # statistics that differ by less, relatively, are the same
+_FARTHEST = 4_096.0  # standard errors
+_HALVINGS = 40
+
+
+def share_beyond(statistics: FloatArray, found: float, *, complete: bool = False) -> float:
+    """p-value of a statistic among those of draws or permutations: the share as far from 0, ties counted.
+
+    Parameters
+    ----------
+    statistics : array, shape (draws,)
+        Of the draws.
+    found : float
+    complete : bool
+        Whether they are of every pattern there is, the one found among them. Where they are not, the one found is added.
+
+    Returns
+    -------
+    float
+        Missing where nothing was found.
+
+    References
+    ----------
+    Davison and Hinkley (1997), section 4.2.5: with `(1 + number beyond) / (1 + draws)` the test keeps its level for any number of draws.
+
+    Examples
+    --------
+    >>> share_beyond(np.array([0.1, -2.0, 3.0, 0.5]), 1.0)
+    0.6
+    """
+    if not math.isfinite(found):
+        return math.nan
+    beyond = int((np.abs(statistics) >= abs(found) * (1 - _TIE)).sum())
+    added = 0 if complete else 1
+    return (added + beyond) / (added + len(statistics))
+
+
+def interval_by_inversion(
+    share: Callable[[float], float],
+    estimate: float,
+    std_error: float,
+    *,
+    conf_level: float = 0.95,
+) -> tuple[float, float]:
+    """Ends of the interval of the values that a test does not reject.
+
+    Parameters
+    ----------
+    share : callable
+        p-value of a tested value.
+    estimate, std_error : float
+        Where to begin, and how far to step.
+
+    Returns
+    -------
+    tuple of float
+        Missing on a side where no value up to 4,096 standard errors away is rejected.
+
+    Examples
+    --------
+    >>> low, high = interval_by_inversion(lambda v: max(0.0, 1 - abs(v - 3) / 10), 3.0, 1.0)
+    >>> round(low, 6), round(high, 6)
+    (-6.5, 12.5)
+    """
+    level = 1 - conf_level
+    if not (math.isfinite(estimate) and std_error > 0):
+        return math.nan, math.nan
+    ends = []
+    for side in (-1.0, 1.0):
+        inside, step = 0.0, 0.5
+        while step <= _FARTHEST and share(estimate + side * step * std_error) > level:
+            inside, step = step, 2 * step
+        if step > _FARTHEST:
+            ends.append(math.nan)
+            continue
+        outside = step
+        for _ in range(_HALVINGS):
+            middle = (inside + outside) / 2
+            if share(estimate + side * middle * std_error) > level:
+                inside = middle
+            else:
+                outside = middle
+        ends.append(estimate + side * inside * std_error)
+    return ends[0], ends[1]

@@ -34,6 +34,7 @@ GLOSSARY: dict[str, str] = {
     "n_obs": "rows used",
     "n_units": "firms used",
     "n_clusters": "clusters in the variance",
+    "n_draws": "draws of a bootstrap or permutations of a test",
     "cohort": "first year of participation",
     "time": "calendar year",
     "event_time": "years since the first year of participation; 0 is that year",
