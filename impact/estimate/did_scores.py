@@ -129,7 +129,7 @@ def inverse_probability(
     propensities do not overlap.
     """
     weights = weights / weights.mean()
-    score = _propensity_model(treated, weights, design)
+    score = propensity_model(treated, weights, design)
     own, others = _share(weights * treated), _share(score.odds)
     return _weighted(change, own, others, own - others, score)
 
@@ -144,7 +144,7 @@ def doubly_robust(
     """
     weights = weights / weights.mean()
     outcome = _outcome_model(change, treated, weights, design)
-    score = _propensity_model(treated, weights, design)
+    score = propensity_model(treated, weights, design)
     own, others = _share(weights * treated), _share(score.odds)
     imbalance = _moment(design, own) - _moment(design, others)
     return _weighted(outcome.residual, own, others, own - others - outcome.reach(imbalance), score)
@@ -155,7 +155,7 @@ def _weighted(
     own: FloatArray,
     others: FloatArray,
     slope: FloatArray,
-    score: _PropensityModel,
+    score: PropensityModel,
 ) -> Score:
     """Difference of two weighted means of m values, and its influence by way of the values and of the score.
 
@@ -210,13 +210,8 @@ def _outcome_model(
     change: FloatArray, treated: BoolArray, weights: FloatArray, design: FloatArray
 ) -> _OutcomeModel:
     kept = weights * ~treated
-    weighted = design * kept[:, None]
-    gram = weighted.T @ design / len(design)
-    values = np.linalg.eigvalsh(gram)
-    if values[0] <= _SINGULAR * values[-1] or np.count_nonzero(kept) < design.shape[1]:
-        raise NotIdentified("the covariates do not vary enough among the comparison firms")
-    bread = np.asarray(np.linalg.inv(gram), dtype=np.float64)
-    slopes = bread @ (weighted.T @ change / len(design))
+    found = solved_model(change, design, kept, "the comparison firms")
+    slopes, bread = found.slopes, found.bread
     residual = np.empty_like(change)
     for start in range(0, len(change), _BLOCK):
         rows = slice(start, start + _BLOCK)
@@ -225,7 +220,34 @@ def _outcome_model(
 
 
 @dataclass(frozen=True, slots=True)
-class _PropensityModel:
+class SolvedModel:
+    """Coefficients (k, m) of a least-squares fit, and the inverse of X'WX/n."""
+
+    slopes: FloatArray
+    bread: FloatArray
+
+
+def solved_model(
+    values: FloatArray, design: FloatArray, weights: FloatArray, who: str
+) -> SolvedModel:
+    """Least squares of m columns of values on a design, over the rows with weight.
+
+    Raises
+    ------
+    NotIdentified
+        If those rows, which are of `who`, cannot carry the regression.
+    """
+    weighted = design * weights[:, None]
+    gram = weighted.T @ design / len(design)
+    spread = np.linalg.eigvalsh(gram)
+    if spread[0] <= _SINGULAR * spread[-1] or np.count_nonzero(weights) < design.shape[1]:
+        raise NotIdentified(f"the covariates do not vary enough among {who}")
+    bread = np.asarray(np.linalg.inv(gram), dtype=np.float64)
+    return SolvedModel(bread @ (weighted.T @ values / len(design)), bread)
+
+
+@dataclass(frozen=True, slots=True)
+class PropensityModel:
     """Logit of participation on the design."""
 
     odds: FloatArray  # (n,), weight of each comparison firm; 0 for participants
@@ -235,9 +257,16 @@ class _PropensityModel:
     trimmed: int
 
 
-def _propensity_model(
+def propensity_model(
     treated: BoolArray, weights: FloatArray, design: FloatArray
-) -> _PropensityModel:
+) -> PropensityModel:
+    """Fit the logit of participation and weight comparison firms by their odds.
+
+    Raises
+    ------
+    NotIdentified
+        If the propensity of some participant reaches `OVERLAP_LIMIT`.
+    """
     probability = logit_probability(treated, weights, design)
     if probability[treated].max() >= OVERLAP_LIMIT:
         raise NotIdentified(
@@ -252,7 +281,7 @@ def _propensity_model(
     information = (design * spread[:, None]).T @ design / len(design)
     inverse = np.linalg.pinv(information, rcond=_SINGULAR, hermitian=True)
     bread = np.asarray(inverse, dtype=np.float64)
-    return _PropensityModel(
+    return PropensityModel(
         odds, weights * (treated - probability), design, bread, int(trimmed.sum())
     )
 

@@ -76,12 +76,15 @@ class FirmPeriods:
         first = np.argmax(~np.isnan(self.outcome), axis=1)
         return np.asarray(self.weights[np.arange(len(first)), first])
 
-    def firms(self) -> pd.DataFrame:
-        """One row per firm: `cohort` (missing = never), `weight`, `cluster`."""
+    def firms(self, *, by_rows: bool = False) -> pd.DataFrame:
+        """One row per firm: `cohort` (missing = never), `weight` (of all its rows where asked `by_rows`), `cluster`."""
+        weight = self.first_weight()
+        if by_rows:
+            weight = np.where(np.isnan(self.outcome), 0.0, self.weights).sum(axis=1)
         return pd.DataFrame(
             {
                 "cohort": np.where(np.isinf(self.cohort), np.nan, self.cohort),
-                "weight": self.first_weight(),
+                "weight": weight,
                 "cluster": self.cluster,
             },
             index=self.units,

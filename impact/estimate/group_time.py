@@ -19,6 +19,7 @@ from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
 from impact.core.whole_numbers import counted
+from impact.estimate.cross_section_scores import cross_section_score
 from impact.estimate.did_scores import (
     ESTIMATORS,
     TRIM_LIMIT,
@@ -43,7 +44,7 @@ class GroupTimeOptions:
     estimator: Literal["dr", "ipw", "reg"] = "dr"
     base_period: Literal["varying", "universal"] = "varying"
     anticipation: int = 0
-    unbalanced: Literal["pairwise", "balanced"] = "pairwise"
+    unbalanced: Literal["pairwise", "balanced", "cross_sections"] = "pairwise"
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> GroupTimeOptions:
@@ -58,7 +59,7 @@ class GroupTimeOptions:
             "control": ("never", "not_yet"),
             "estimator": tuple(ESTIMATORS),
             "base_period": ("varying", "universal"),
-            "unbalanced": ("pairwise", "balanced"),
+            "unbalanced": ("pairwise", "balanced", "cross_sections"),
         }
         for name, known in choices.items():
             if name in given and given[name] not in known:
@@ -144,9 +145,11 @@ def group_time(request: AttRequest) -> EffectResult:
         anticipation : int
             Periods before joining in which firms may already react; the base period moves back by
             as many.
-        unbalanced : {"pairwise", "balanced"}
-            Each cell takes the firms observed in both of its periods, or only firms observed in
-            every period of the data are used at all.
+        unbalanced : {"pairwise", "balanced", "cross_sections"}
+            Each cell takes the firms observed in both of its periods; or only firms observed in
+            every period of the data are used at all; or periods are cross-sections of firms that need not
+            be seen twice, such as a survey whose sample is drawn anew, and cells are differences of means. The last
+            uses covariates and weights of a row's own period.
 
     Returns
     -------
@@ -203,7 +206,7 @@ def group_time(request: AttRequest) -> EffectResult:
         keys=_keys(plan),
         estimate=cells.estimate,
         influence=cells.influence,
-        firms=data.firms(),
+        firms=data.firms(by_rows=options.unbalanced == "cross_sections"),
         counts=pd.DataFrame({"n_treated": cells.n_treated, "n_control": cells.n_control}),
         method="group_time",
         outcome=request.outcome,
@@ -266,6 +269,16 @@ def _without_unobserved(data: FirmPeriods, options: GroupTimeOptions, outcome: s
     """Apply the policy for firms that are not observed in every period."""
     seen = ~np.isnan(data.outcome)
     lacks = seen & np.isnan(data.covariates).any(axis=0)
+    if options.unbalanced == "cross_sections":
+        there = seen & ~lacks
+        outcome_there = np.where(there, data.outcome, np.nan)
+        kept = replace(data, outcome=outcome_there).kept(
+            np.asarray(there.any(axis=1)),
+            f"Firms without '{outcome}' or a covariate in any period are left out (firms: {int((~there.any(axis=1)).sum()):,}).",
+        )
+        return kept.noted(
+            "Each period is taken as a cross-section of its own: right if the same kind of firms is seen before and after."
+        )
     if options.unbalanced == "balanced":
         complete = np.asarray((seen & ~lacks).all(axis=1))
         return data.kept(
@@ -328,6 +341,7 @@ def _estimate(
         plan, np.full(k, np.nan), np.zeros((n, k)), np.full(k, np.nan), np.zeros((n, k)), count, count.copy()
     )  # fmt: skip
     clusters = pd.factorize(data.cluster)[0]
+    rows_apart = options.unbalanced == "cross_sections"
     for members, positions in _blocks(data, plan, options):
         treated = data.cohort[members] == plan[positions[0]].cohort
         cells.n_treated[positions] = treated.sum()
@@ -336,7 +350,8 @@ def _estimate(
             cells.estimate[positions] = 0.0  # the reference of a universal base, by construction
             continue  # its baseline stays missing
         try:
-            parameters = _fill(cells, data, members, treated, positions, options, names)
+            fill = _fill_rows if rows_apart else _fill
+            parameters = fill(cells, data, members, treated, positions, options, names)
         except NotIdentified as reason:
             cells.influence[:, positions] = np.nan
             cells.say(f"no estimate, {reason}", positions)
@@ -402,6 +417,52 @@ def _fill(
     return int(design.shape[1])
 
 
+def _fill_rows(
+    cells: _Cells,
+    data: FirmPeriods,
+    members: npt.NDArray[np.int64],
+    treated: BoolArray,
+    positions: list[int],
+    options: GroupTimeOptions,
+    names: tuple[str, ...],
+) -> int:
+    """Estimate one cell from two cross-sections; a firm in both counts in both. Returns the number of parameters."""
+    (i,) = positions
+    target, base = cells.plan[i].target, cells.plan[i].base
+    at = [(t, np.flatnonzero(~np.isnan(data.outcome[members, t]))) for t in (target, base)]
+    firm = np.concatenate([rows for _, rows in at])
+    later = np.repeat([True, False], [len(rows) for _, rows in at])
+
+    def stacked(values: FloatArray) -> FloatArray:
+        return np.concatenate([values[members[rows], t] for t, rows in at])
+
+    covariates = np.array([stacked(x) for x in data.covariates]).reshape(len(names), len(firm))
+    design, dropped = design_matrix(covariates.T, names)
+    for name, reason in dropped:
+        cells.say(f"covariate '{name}' left out, it {reason}", positions)
+    score = cross_section_score(
+        options.estimator,
+        stacked(data.outcome),
+        treated[firm],
+        later,
+        stacked(data.weights),
+        design,
+    )
+    if score.trimmed:
+        cells.say(
+            f"left out, rows of comparison firms with a propensity of {TRIM_LIMIT} or more (rows: {score.trimmed:,})",
+            positions,
+        )
+    scale = len(data.units) / len(firm)
+    n = len(members)
+    moved = np.bincount(firm, score.influence, minlength=n) * scale
+    cells.estimate[i], cells.baseline[i] = score.att, score.after - score.att
+    cells.influence[members, i] = moved
+    after = np.bincount(firm, score.after_influence, minlength=n) * scale
+    cells.baseline_influence[members, i] = after - moved
+    return int(design.shape[1])
+
+
 def _undefined_variance(
     clusters: npt.NDArray[np.int64], treated: BoolArray, parameters: int
 ) -> str:
@@ -427,9 +488,13 @@ def _blocks(
         if options.control == "not_yet":
             free = data.periods[max(cell.target, cell.base)] + options.anticipation
         control = np.isinf(data.cohort) | ((data.cohort > free) & (data.cohort != cell.cohort))
-        inside = (control | (data.cohort == cell.cohort)) & dated[:, cell.base]
-        inside &= seen[:, cell.target]
+        inside = control | (data.cohort == cell.cohort)
         reference = cell.base == cell.target
+        if options.unbalanced == "cross_sections":
+            inside &= seen[:, cell.base] | seen[:, cell.target]
+            yield np.flatnonzero(inside), [i]
+            continue
+        inside &= dated[:, cell.base] & seen[:, cell.target]
         key = (cell.cohort, alike[cell.base], reference, np.packbits(inside).tobytes())
         blocks.setdefault(key, []).append(i)
     for (_, _, _, packed), positions in blocks.items():
