@@ -86,18 +86,7 @@ def analyse(received: Received) -> Analysis:
     study, panel = received.study, received.panel
     if panel is None or study.match is None:
         raise StudyError(f"The study {study.study.name!r} has no firms to analyse.")
-    m = study.match
-    matched = match(
-        panel,
-        on=list(m.on),
-        exact=list(m.exact) or None,
-        distance=m.distance,
-        caliper=m.caliper,
-        caliper_scale=m.caliper_scale,
-        ratio=m.ratio,
-        order=m.order,
-        seed=study.study.seed,
-    )
+    matched = match(panel, **study.match.arguments(study.study.seed))
     effects = tuple(_effects(study, panel, matched, outcome) for outcome in study.outcome)
     value, value_effect = _value(study, panel)
     return Analysis(panel, matched, effects, value, value_effect)
@@ -118,11 +107,11 @@ def _effects(
         conf_level=level,
     )
     others = _other_errors(study, panel, outcome)
-    pairs = att(matched, outcome.name, method="matched_did", conf_level=level, seed=seed)
+    compared = att(matched, outcome.name, method="matched_did", conf_level=level, seed=seed)
     groups = _group_time(study, panel, outcome.name)
     used = [outcome.name, *terms, *r.fixed_effects, r.cluster]
     return OutcomeEffects(
-        outcome, regression, pairs, groups, check(groups, ["pretrends"]),
+        outcome, regression, compared, groups, check(groups, ["pretrends"]),
         _sample_ledger(panel, outcome, used),
         others,
         study.group_time.control if study.group_time else "never",

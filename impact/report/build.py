@@ -151,12 +151,13 @@ def _firms_content(received: Received) -> _Content:
     from impact.display.love import love_figure
     from impact.report.analysis import analyse
     from impact.report.exhibits_firms import firms_document
-    from impact.report.exhibits_sample import balance_by_cohort
+    from impact.report.exhibits_match import after_what, balance_by_cohort, match_tables
 
     analysis = analyse(received)
     tables = {
         "balance": analysis.match.balance(),
         "balance_by_cohort": analysis.match.balance(by_cohort=True),
+        **match_tables(analysis),
         "checks": pd.concat(
             [one.pretrends.tidy().assign(outcome=one.outcome.name) for one in analysis.effects],
             ignore_index=True,
@@ -166,6 +167,7 @@ def _firms_content(received: Received) -> _Content:
         tables |= intake_tables(received.intake)
     if analysis.value is not None:
         tables["value"] = analysis.value.tidy()
+    done = after_what(analysis)
     love = balance_by_cohort(analysis)
     love["covariate"] = love["covariate"] + ", " + love["cohort"].astype(str)
     panels = [
@@ -178,7 +180,9 @@ def _firms_content(received: Received) -> _Content:
         tables=tables,
         ledgers=[*received.ledgers, *analysis.ledgers()],
         figures={
-            "figures/balance.svg": love_figure(love, title=""),
+            "figures/balance.svg": love_figure(
+                love, title="", before=f"before {done}", after=f"after {done}"
+            ),
             "figures/event_study.svg": effect_panels(panels),
         },
     )

@@ -62,6 +62,11 @@ def listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
+def matched_adjective(analysis: Analysis) -> str:
+    """What firms of the comparison are called: matched, or weighted where nobody stands for anybody."""
+    return "weighted" if analysis.match.kind == "weights" else "matched"
+
+
 def decimals_of(value: float) -> int:
     """How many decimals a declared number was written with."""
     return len(f"{value:.10f}".rstrip("0").partition(".")[2])

@@ -21,6 +21,7 @@ from impact.display.document import (
     prose,
 )
 from impact.estimate.effect import EffectResult
+from impact.estimate.matched_words import matched_note, score_note
 from impact.report.analysis import Analysis, OutcomeEffects
 from impact.report.cells import (
     FEW,
@@ -30,6 +31,7 @@ from impact.report.cells import (
     estimate_number,
     failed_pretrend,
     listed,
+    matched_adjective,
     optional,
 )
 from impact.report.receive import Received
@@ -51,7 +53,7 @@ def effect_blocks(received: Received, analysis: Analysis, level: str) -> list[Bl
             )
             rows.append(_effect_row(name, row, one.outcome))
         for effect, name in (
-            (one.matched, "matched comparison"),
+            (one.matched, f"{matched_adjective(analysis)} comparison"),
             (one.group_time, "group-time effects"),
         ):
             row = effect.aggregate("overall").tidy().iloc[0]
@@ -119,23 +121,49 @@ def _effect_notes(analysis: Analysis, factor: str, cluster: str) -> tuple[str, .
         f"Firm and year effects: least squares, clustered by {analysis.panel.label(cluster)}; "
         f"small-sample factor {SMALL_SAMPLE[factor]}; t distribution with clusters - 1 degrees of "
         f"freedom{'; ' + listed(said) if said else ''}.",
-        "Matched comparison: change since the year before joining, participant minus its pair, "
-        f"averaged over pairs and years; {first.matched.variance}; no small-sample factor.",
+        f"{capital(matched_adjective(analysis))} comparison: change since the year before joining, "
+        f"{_compared_with(analysis)}; {first.matched.variance}; no small-sample factor.",
+        *_matched_notes(analysis),
         f"Group-time effects (Callaway and Sant'Anna 2021): change since {_base_words(first)}, "
         f"participants minus {_control_words(first)}, averaged over cohorts and years by cohort "
         f"size; {first.group_time.variance}; no small-sample factor.",
         *_regression_warnings(analysis),
         "In per cent: 100 (exp(estimate) - 1), for outcomes in logs only.",
-        "Firms: all firms behind the estimate, on both sides. Rows are counted for regressions.",
+        f"Firms: all firms behind the estimate, on both sides{_twice(analysis)}. Rows are counted for regressions.",
         *_few(analysis),
     )
+
+
+def _compared_with(analysis: Analysis) -> str:
+    return {
+        "pairs": "participant minus its pair, averaged over pairs and years",
+        "sets": "participants minus the comparison firms of their set, sets weighted by their participants, averaged over cohorts and "
+        "years by cohort size",
+        "weights": "participants minus weighted comparison firms, averaged over cohorts and years by cohort size",
+    }[analysis.match.kind]
+
+
+def _matched_notes(analysis: Analysis) -> list[str]:
+    """What must be said beside effects on sets and weights, whatever the outcome; whom pairs leave out stands in the ledger."""
+    matched = analysis.match
+    left = () if matched.kind == "pairs" else matched_note(matched)
+    return [*left, *score_note(matched)]
+
+
+def _twice(analysis: Analysis) -> str:
+    """With comparison firms that join later, a firm can stand on both sides."""
+    later = analysis.match.settings.control == "not_yet"
+    return ", a firm that is compared with before it joins on each" if later else ""
 
 
 def _few(analysis: Analysis) -> list[str]:
     """Name the estimates that rest on too few firms for a normal approximation."""
     few = []
     for one in analysis.effects:
-        for effect, name in ((one.matched, "matched"), (one.group_time, "group-time")):
+        for effect, name in (
+            (one.matched, matched_adjective(analysis)),
+            (one.group_time, "group-time"),
+        ):
             row = effect.aggregate("overall").tidy().iloc[0]
             count = int(row["n_treated"])
             if count < FEW:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from impact.display.document import Document, Section
 from impact.report.analysis import Analysis
 from impact.report.exhibits_effects import durability_blocks, effect_blocks
-from impact.report.exhibits_sample import comparison_blocks, sample_blocks
+from impact.report.exhibits_match import comparison_blocks
+from impact.report.exhibits_sample import sample_blocks
 from impact.report.exhibits_value import value_sections
 from impact.report.headlines import headlines
 from impact.report.receive import Received

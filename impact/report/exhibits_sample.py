@@ -1,34 +1,15 @@
-"""Of whom, and compared to whom: the sample, its ledger, the comparison and its balance."""
+"""Of whom: the sample and its ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
 from impact.core.ledger import Ledger
-from impact.display.document import (
-    Block,
-    Cell,
-    Column,
-    Figure,
-    Interval,
-    Number,
-    Prose,
-    Row,
-    Table,
-    prose,
-)
+from impact.display.document import Block, Cell, Column, Number, Row, Table, prose
 from impact.report.analysis import Analysis
-from impact.report.cells import (
-    capital,
-    count_number,
-    decimals_of,
-    listed,
-    optional,
-)
+from impact.report.cells import count_number, matched_adjective
 from impact.report.exhibits_intake import euro_ledger_table, intake_blocks
 from impact.report.receive import Received
 
@@ -72,7 +53,7 @@ def sample_blocks(received: Received, analysis: Analysis) -> list[Block]:
 def _firms_table(analysis: Analysis) -> Table:
     panel = analysis.panel
     cohorts = panel.unit_cohort()
-    paired = _paired_units(analysis)
+    compared = _compared_units(analysis)
     rows = []
     for name, members in [
         *(
@@ -81,19 +62,35 @@ def _firms_table(analysis: Analysis) -> Table:
         ),
         ("never joined", cohorts.index[cohorts.isna()]),
     ]:
-        rows.append(_firms_row(analysis, name, members, paired))
-    rows.append(_firms_row(analysis, "all firms", cohorts.index, paired, "total"))
+        rows.append(_firms_row(analysis, name, members, compared))
+    rows.append(_firms_row(analysis, "all firms", cohorts.index, compared, "total"))
     return Table(
         "T1a",
         "Firms by first year of participation",
-        (Column("", "left", 1.0), Column("firms"), Column("firm-years"), Column("matched firms")),
+        (
+            Column("", "left", 1.0),
+            Column("firms"),
+            Column("firm-years"),
+            Column(f"{matched_adjective(analysis)} firms"),
+        ),
         tuple(rows),
-        ("Matched firms stand in a pair of the comparison in T2.",),
+        (_compared_words(analysis),),
     )
 
 
+def _compared_words(analysis: Analysis) -> str:
+    said = {
+        "pairs": "Matched firms stand in a pair of the comparison in T2.",
+        "sets": "Matched firms stand in a set of the comparison in T2.",
+        "weights": "Weighted firms are those to which the comparison in T2 gives weight.",
+    }[analysis.match.kind]
+    if analysis.match.settings.control == "not_yet":
+        said += " A firm that joined in the period also counts where it is only compared with, before it joins."
+    return said
+
+
 def _firms_row(
-    analysis: Analysis, name: str, members: pd.Index, paired: set[object], kind: str = "body"
+    analysis: Analysis, name: str, members: pd.Index, compared: set[object], kind: str = "body"
 ) -> Row:
     panel = analysis.panel
     rows = int(panel.data[panel.unit].isin(members).sum())
@@ -101,14 +98,14 @@ def _firms_row(
         name,
         count_number(len(members), f"firms, {name}"),
         count_number(rows, f"firm-years, {name}"),
-        count_number(len(set(members) & paired), f"matched firms, {name}"),
+        count_number(len(set(members) & compared), f"{matched_adjective(analysis)} firms, {name}"),
     )
     return Row(cells, "total" if kind == "total" else "body")
 
 
-def _paired_units(analysis: Analysis) -> set[object]:
-    pairs = analysis.match.pairs
-    return set(pairs["treated"]) | set(pairs["control"])
+def _compared_units(analysis: Analysis) -> set[object]:
+    candidates = analysis.match.candidates
+    return set(candidates.loc[candidates["weight"] > 0, "unit"])
 
 
 def _ledger_table(received: list[Ledger], analysis: Analysis) -> Table:
@@ -160,134 +157,3 @@ def _ledger_rows(ledger: Ledger) -> list[Row]:
         end = last if i == len(lines) - 1 else ("", "")
         rows.append(Row((*begin, *line, *end)))
     return rows
-
-
-def comparison_blocks(received: Received, analysis: Analysis) -> list[Block]:
-    """Who is compared to whom, and how alike they are."""
-    ledger = "T1b" if received.intake is None else "T1e"
-    matched = analysis.match
-    s = matched.settings
-    panel = analysis.panel
-    on = listed([panel.label(c) for c in s.on])
-    exact = f", within the same {listed([panel.label(c) for c in s.exact])}" if s.exact else ""
-    numbers: dict[str, Number | Interval] = {
-        "p": count_number(len(matched.pairs), "matched pairs"),
-        "t": count_number(int(matched.pairs["treated"].nunique()), "participants matched"),
-        "all": count_number(int(panel.unit_cohort().notna().sum()), "participants"),
-    }
-    partners = "a firm" if s.ratio == 1 else f"up to {s.ratio} firms"
-    near = "nearest Mahalanobis distance" if s.distance == "mahalanobis" else "nearest score"
-    if s.caliper is not None:
-        scale = (
-            "standard deviations of the score" if s.caliper_scale == "sd" else "on its own scale"
-        )
-        near += f", no further apart than {{c}} {scale}"
-        numbers["c"] = Number(s.caliper, f"caliper in {scale}", decimals_of(s.caliper))
-    text = (
-        f"Each participant is paired with {partners} that never took part, on {on} in the year before "
-        f"joining{exact}: {near}, each comparison firm used once over all cohorts. {{t}} of {{all}} "
-        f"participants found a partner, in {{p}} pairs; table {ledger} says why the others did not. Outcomes "
-        "after joining play no part in the pairing."
-    )
-    return [prose(text, **numbers), _balance_table(analysis), *_imbalance(analysis), _love_figure()]
-
-
-_WARN = 0.25  # Rubin's bound on a standardised difference
-
-
-def _imbalance(analysis: Analysis) -> list[Prose]:
-    """Say where the comparison failed: a covariate that still differs, a cohort without partners."""
-    said = []
-    used: dict[str, Number | Interval] = {}
-    table = balance_by_cohort(analysis)
-    worst = (
-        table.loc[table["smd_after"].abs().idxmax()] if table["smd_after"].notna().any() else None
-    )
-    if worst is not None and abs(worst["smd_after"]) > _WARN:
-        used["w"] = Number(abs(float(worst["smd_after"])), "largest SMD after matching", 2)
-        said.append(
-            f"After matching, {worst['covariate']} of the {worst['cohort']} cohort still differs by {{w}} "
-            "standard deviations."
-        )
-    cohorts = set(analysis.panel.unit_cohort().dropna().astype(int))
-    without = sorted(cohorts - set(analysis.match.pairs["cohort"].astype(int)))
-    if without:
-        joined = listed([str(g) for g in without])
-        said.append(f"No firm that joined in {joined} has a partner.")
-    if not said:
-        return []
-    said.append("The matched comparison below is not to be relied on.")
-    return [prose(" ".join(said), **used)]
-
-
-def balance_by_cohort(analysis: Analysis) -> pd.DataFrame:
-    """Balance within each cohort, with words for the covariates.
-
-    Pooled over cohorts, differences of opposite sign cancel; within a cohort they cannot.
-    """
-    words = {**analysis.match.labels(), "distance": "propensity score"}
-    balance = analysis.match.balance(by_cohort=True)
-    # Codes of a covariate that is matched exactly are equal by construction, one row for each.
-    balance = balance[balance["covariate"].isin(list(words))]
-    return balance.assign(covariate=[words.get(c, c) for c in balance["covariate"]])
-
-
-def _balance_table(analysis: Analysis) -> Table:
-    rows = []
-    for cohort, part in balance_by_cohort(analysis).groupby("cohort", sort=True):
-        rows.append(Row((f"Joined in {cohort}",), "panel"))
-        firms = int((analysis.match.candidates["cohort"] == cohort).sum())
-        rows += [_balance_row(b, int(str(cohort)), firms) for b in part.to_dict("records")]
-    matched = analysis.match
-    return Table(
-        "T2",
-        "Participants and comparison firms in the year before joining",
-        (
-            Column("", "left", 1.0),
-            Column("partic., before"),
-            Column("others, before"),
-            Column("SMD before"),
-            Column("partic., after"),
-            Column("compar., after"),
-            Column("SMD after"),
-            Column("variance ratio"),
-        ),
-        tuple(rows),
-        (
-            "SMD: standardised mean difference, the difference in means over the standard deviation "
-            "of participants before matching. Below 0.1 in absolute value is good, above 0.25 a "
-            "warning. Variance ratio after matching: participants over comparison firms; a dash for "
-            "yes/no covariates, whose variance follows from the mean.",
-            *matched.notes,
-        ),
-    )
-
-
-def _balance_row(b: dict[Hashable, Any], cohort: int, firms: int) -> Row:
-    name = str(b["covariate"])
-
-    def cell(key: str, what: str, decimals: int = 3) -> Number:
-        return Number(optional(b[key]), f"{name}, cohort {cohort}: {what}", decimals, n=firms)
-
-    return Row(
-        (
-            capital(name),
-            cell("mean_treated_before", "mean of participants, before matching"),
-            cell("mean_control_before", "mean of others, before matching"),
-            cell("smd_before", "standardised mean difference, before matching"),
-            cell("mean_treated_after", "mean of participants, after matching"),
-            cell("mean_control_after", "mean of comparison firms, after matching"),
-            cell("smd_after", "standardised mean difference, after matching"),
-            cell("variance_ratio_after", "variance ratio, after matching", 2),
-        )
-    )
-
-
-def _love_figure() -> Figure:
-    return Figure(
-        "F1",
-        "Standardised mean differences before and after matching",
-        "figures/balance.svg",
-        "Dot plot: for each covariate and cohort the standardised mean difference between participants "
-        "and others before matching and after it; the numbers are in table T2.",
-    )

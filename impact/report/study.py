@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from impact.report.study_files import (
     RosterSection,
 )
 from impact.report.study_files import Section as _Section
+from impact.report.study_match import MatchSection, match_column_faults, match_faults
 from impact.validate.country_names import iso_countries
 from impact.validate.dates import DATE_FORMATS, known_format
 
@@ -91,18 +92,6 @@ class Derivation(_Section):
     def zero_logarithm(self) -> str | None:
         """asinh or log1p, where one was asked for."""
         return "asinh" if self.asinh is not None else "log1p" if self.log1p is not None else None
-
-
-class MatchSection(_Section):
-    """`[match]`: who is comparable to whom."""
-
-    on: tuple[str, ...] = Field(min_length=1)
-    exact: tuple[str, ...] = ()
-    distance: str = "logit"
-    caliper: float | None = Field(default=None, gt=0)
-    caliper_scale: Literal["sd", "raw"] = "sd"
-    ratio: int = Field(default=1, ge=1, le=50)
-    order: Literal["largest", "smallest", "data"] = "largest"
 
 
 class OutcomeSection(_Section):
@@ -289,6 +278,8 @@ def read_study(path: Path) -> tuple[Study | None, list[Fault]]:
     study, faults = _validated(raw, text, name)
     if study is not None:
         faults += _cross_faults(study, text, name)
+    if isinstance(raw.get("match"), dict):
+        match_faults(_tuples(raw["match"]), _noting(faults, text, name))
     faults += _text_faults(raw, text, name)
     return study, sorted(faults, key=lambda f: f.row or 0)
 
@@ -433,15 +424,21 @@ def line_of(text: str, loc: Sequence[int | str]) -> int | None:
     return best
 
 
-def _cross_faults(study: Study, text: str, name: str) -> list[Fault]:
-    """Names that refer to nothing, and sections that need one another."""
-    faults: list[Fault] = []
+def _noting(faults: list[Fault], text: str, name: str) -> Callable[..., None]:
+    """A function that appends a fault, with the line of its key."""
 
     def add(loc: Sequence[int | str], problem: str, remedy: str, value: object = None) -> None:
         key = ".".join(str(p) for p in loc)
         faults.append(Fault(problem, remedy, file=name, row=line_of(text, loc), column=key,
                             value=value))  # fmt: skip
 
+    return add
+
+
+def _cross_faults(study: Study, text: str, name: str) -> list[Fault]:
+    """Names that refer to nothing, and sections that need one another."""
+    faults: list[Fault] = []
+    add = _noting(faults, text, name)
     if study.data is None and study.claims is None and not study.has_deliveries:
         add(("study",), "the study has neither [data] nor [claims], and no deliveries",
             "add [data], or [customs], [register] and [roster], or [claims]")  # fmt: skip
@@ -455,7 +452,6 @@ def _cross_faults(study: Study, text: str, name: str) -> list[Fault]:
     if study.evaluates and not faults:
         _section_faults(study, add)
         _name_faults(study, add)
-        _match_faults(study, add)
     return faults
 
 
@@ -584,6 +580,8 @@ def _name_faults(study: Study, add: Any) -> None:
     """Every name that is used must be a declared or derived column."""
     declared = declared_columns(study)
     known = [*declared, *study.derive]
+    rules = study.outcome_rules()
+    looking = set() if rules is None else {c.name for c in outcome_columns(rules) if c.joiners}
 
     def need(loc: Sequence[int | str], used: Iterable[str | None]) -> None:
         for one in used:
@@ -621,8 +619,9 @@ def _name_faults(study: Study, add: Any) -> None:
     if study.match is not None:
         need(("match", "on"), study.match.on)
         need(("match", "exact"), study.match.exact)
-    rules = study.outcome_rules()
-    looking = set() if rules is None else {c.name for c in outcome_columns(rules) if c.joiners}
+        need(("match", "lags"), study.match.paths)
+        need(("match", "base_weights"), [study.match.base_weights])
+        _matched_columns(study, known, looking, add)
     names = [o.name for o in study.outcome]
     for i, outcome in enumerate(study.outcome):
         need(("outcome", i, "name"), [outcome.name])
@@ -642,21 +641,19 @@ def _name_faults(study: Study, add: Any) -> None:
         _refuse_log(study, add)
 
 
-_DISTANCES = ("logit", "linear_logit", "probit", "mahalanobis")
-
-
-def _match_faults(study: Study, add: Any) -> None:
-    m = study.match
-    if m is None:
-        return
-    columns = [*declared_columns(study), *study.derive]
-    if m.distance not in (*_DISTANCES, *columns):
-        choices = ", ".join(_DISTANCES)
-        add(("match", "distance"), "there is no such distance",
-            f"choose from {choices}, or name a column that holds a score", m.distance)  # fmt: skip
-    if m.distance == "mahalanobis" and m.caliper is not None:
-        add(("match", "caliper"), "a caliper is a bound on a score, and Mahalanobis distance has none",
-            "leave caliper out, or choose another distance", m.caliper)  # fmt: skip
+def _matched_columns(study: Study, columns: list[str], looking: set[str], add: Any) -> None:
+    first, last = study.study.first_year, study.study.last_year
+    assert study.match is not None and first is not None and last is not None
+    roles = study.roles
+    match_column_faults(
+        study.match,
+        columns=columns,
+        text=_text_columns(study),
+        participation=() if roles is None else (roles.treatment, roles.cohort),
+        ahead=looking,
+        years=last - first + 1,
+        add=add,
+    )
 
 
 def _refuse_log(study: Study, add: Any) -> None:
@@ -678,7 +675,7 @@ def used_columns(study: Study) -> list[str]:
     for outcome in study.outcome:
         named += [outcome.name, *outcome.controls]
     if study.match is not None:
-        named += [*study.match.on, *study.match.exact, study.match.distance]
+        named += study.match.columns
     if study.regress is not None:
         named += [*study.regress.terms, *study.regress.fixed_effects, study.regress.cluster]
     if study.value is not None:
