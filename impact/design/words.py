@@ -69,9 +69,14 @@ def methods_sentence(
         parts.append(_ORDERS[settings.order].format(seed=settings.seed))
         if settings.order in ("largest", "smallest") and settings.distance == "mahalanobis":
             parts[-1] = _ORDERS["data"]
-    sentences = [", ".join(parts) + ".", *_by_cohort(treated, panel), _worst(balance, labels)]
+    what = "weighting" if settings.method in _WEIGHTS else "matching"
+    sentences = [
+        ", ".join(parts) + ".",
+        *_by_cohort(treated, panel),
+        _worst(balance, labels, what=what),
+    ]
     if cohorts is not None:  # pooled, cohorts out of balance in opposite directions look balanced
-        sentences.append(_worst(cohorts, labels, "Within a single cohort it was"))
+        sentences.append(_worst(cohorts, labels, "Within a single cohort it was", what=what))
     return " ".join(sentences)
 
 
@@ -243,6 +248,8 @@ def _worst(
     balance: pd.DataFrame,
     labels: Mapping[str, str],
     opening: str = "The largest absolute standardised mean difference of a covariate was",
+    *,
+    what: str = "matching",
 ) -> str:
     covariates = balance[balance["covariate"] != "distance"]
     said = []
@@ -253,7 +260,7 @@ def _worst(
             name = labels.get(row["covariate"], row["covariate"])
             if "cohort" in row.index:
                 name = f"{name}, cohort {row['cohort']}"
-            said.append(f"{size.max():.3f} {when} matching ({name})")
+            said.append(f"{size.max():.3f} {when} {what} ({name})")
     if not said:
         return "No standardised mean difference is defined."
     return f"{opening} {' and '.join(said)}."
