@@ -13,6 +13,7 @@ from impact.design.match import MatchResult
 from impact.engines.one_thread import on_one_thread
 
 # Imported for what they register.
+from impact.estimate import etwfe as _etwfe  # noqa: F401
 from impact.estimate import group_time as _group_time  # noqa: F401
 from impact.estimate import matched as _matched  # noqa: F401
 from impact.estimate import matched_did as _matched_did  # noqa: F401
@@ -63,7 +64,13 @@ def att(
 
     Notes
     -----
-    On a panel: `group_time` (`control`, `estimator`, `base_period`, `anticipation`, `unbalanced`). On a
+    On a panel: `group_time` (`control`, `estimator`, `base_period`, `anticipation`, `unbalanced`), `imputation` (`by`, `anticipation`,
+    `pretrends`, `leave_one_out`), `interaction_weighted` (`anticipation`), `etwfe`
+    (`control`, `effects`, `scale`, `anticipation`; families `poisson` and `logit`, too), `stacked` (`kappa_pre`, `kappa_post`,
+    `control`, `weights`), `two_by_two` (`cohort`, `before`, `after`, `average`), `twfe`, `switching`
+    (`effects`, `by`, `normalized`, `switchers`, `unbalanced`, `small_sample`), `dose` (`dose`, `shape`, `bins`, `knots`, `at`,
+    `curve`, `average`, `control`, `unbalanced`), `synthetic` (`control`,
+    `anticipation`, `zeta_omega`, `inference`, `average`, `draws`, `before`, `unbalanced`). On a
     matched panel: `matched_did`, `at_joining`, `group_time` (pairs only). On a matched cross-section: `difference`
     (`neighbours`, with replacement), `g_computation`, `aipw`.
 
