@@ -15,6 +15,8 @@ from impact.engines.one_thread import on_one_thread
 # Imported for what they register.
 from impact.estimate import etwfe as _etwfe  # noqa: F401
 from impact.estimate import group_time as _group_time  # noqa: F401
+from impact.estimate import imputation as _imputation  # noqa: F401
+from impact.estimate import interaction_weighted as _interaction_weighted  # noqa: F401
 from impact.estimate import matched as _matched  # noqa: F401
 from impact.estimate import matched_did as _matched_did  # noqa: F401
 from impact.estimate.effect import EffectResult

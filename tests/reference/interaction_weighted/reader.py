@@ -1,0 +1,14 @@
+"""Read the references of the interaction-weighted event study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+HERE = Path(__file__).parent
+
+
+def references() -> pd.DataFrame:
+    """Raw output of the packages: one row per package, case and estimate."""
+    return pd.read_csv(HERE / "packages.csv")
