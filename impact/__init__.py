@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from impact.design.match import MatchResult, match
     from impact.diagnose.check import CheckResult, check
     from impact.estimate.att import att
+    from impact.estimate.bacon import BaconResult, bacon
     from impact.estimate.effect import EffectResult
+    from impact.estimate.panel_models import HausmanResult, hausman, panel_model
     from impact.estimate.randomization import RandomizationResult, randomization_test
     from impact.estimate.regress import regress
+    from impact.estimate.synthetic_weights import SyntheticWeights, synthetic_weights
     from impact.estimate.wild_bootstrap import BootstrapResult, wild_bootstrap
     from impact.outcomes.anniversary import FirstYears, first_years
     from impact.outcomes.discoveries import discoveries
@@ -48,6 +51,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "AuditResult": "impact.claims.audit",
+    "BaconResult": "impact.estimate.bacon",
     "BootstrapResult": "impact.estimate.wild_bootstrap",
     "CheckResult": "impact.diagnose.check",
     "DataError": "impact.core.errors",
@@ -59,6 +63,7 @@ _WHERE = {
     "Fault": "impact.core.errors",
     "FirstYears": "impact.outcomes.anniversary",
     "FormResult": "impact.outcomes.functional_form",
+    "HausmanResult": "impact.estimate.panel_models",
     "ImpactError": "impact.core.errors",
     "JobsResult": "impact.outcomes.jobs",
     "Margins": "impact.outcomes.margins",
@@ -72,9 +77,11 @@ _WHERE = {
     "Shipments": "impact.outcomes.shipments",
     "SpellTable": "impact.outcomes.spells",
     "StudyError": "impact.core.errors",
+    "SyntheticWeights": "impact.estimate.synthetic_weights",
     "ValueResult": "impact.value.cost_effectiveness",
     "att": "impact.estimate.att",
     "audit": "impact.claims.audit",
+    "bacon": "impact.estimate.bacon",
     "check": "impact.diagnose.check",
     "cost_effectiveness": "impact.value.cost_effectiveness",
     "discoveries": "impact.outcomes.discoveries",
@@ -84,22 +91,26 @@ _WHERE = {
     "export_survival": "impact.outcomes.entry",
     "first_years": "impact.outcomes.anniversary",
     "functional_form": "impact.outcomes.functional_form",
+    "hausman": "impact.estimate.panel_models",
     "jobs": "impact.outcomes.jobs",
     "margins": "impact.outcomes.margins",
     "match": "impact.design.match",
     "methods": "impact.catalogue",
     "panel": "impact.core.panel",
+    "panel_model": "impact.estimate.panel_models",
     "randomization_test": "impact.estimate.randomization",
     "ratio": "impact.value.ratio",
     "receive": "impact.report.receive",
     "regress": "impact.estimate.regress",
     "shipments": "impact.outcomes.shipments",
     "spells": "impact.outcomes.spells",
+    "synthetic_weights": "impact.estimate.synthetic_weights",
     "wild_bootstrap": "impact.estimate.wild_bootstrap",
 }
 
 __all__ = [
     "AuditResult",
+    "BaconResult",
     "BootstrapResult",
     "CheckResult",
     "DataError",
@@ -111,6 +122,7 @@ __all__ = [
     "Fault",
     "FirstYears",
     "FormResult",
+    "HausmanResult",
     "ImpactError",
     "JobsResult",
     "Margins",
@@ -124,9 +136,11 @@ __all__ = [
     "Shipments",
     "SpellTable",
     "StudyError",
+    "SyntheticWeights",
     "ValueResult",
     "att",
     "audit",
+    "bacon",
     "check",
     "cost_effectiveness",
     "discoveries",
@@ -136,17 +150,20 @@ __all__ = [
     "export_survival",
     "first_years",
     "functional_form",
+    "hausman",
     "jobs",
     "margins",
     "match",
     "methods",
     "panel",
+    "panel_model",
     "randomization_test",
     "ratio",
     "receive",
     "regress",
     "shipments",
     "spells",
+    "synthetic_weights",
     "wild_bootstrap",
 ]
 

@@ -14,6 +14,7 @@ from impact.estimate.effect import EffectResult
 impact.methods()  # loads the rooms
 ALL = list(METHODS.of("att"))
 EFFECT = 0.8
+OPTIONS = {"dose": {"dose": "hours"}}  # what a method must be told
 
 
 def firms(seed: int, effect: float, n: int = 240) -> pd.DataFrame:
@@ -31,7 +32,8 @@ def firms(seed: int, effect: float, n: int = 240) -> pd.DataFrame:
     frame["y"] = (
         frame["x"] + 0.1 * frame["year"] + effect * treated + rng.normal(scale=0.5, size=len(frame))
     )
-    return frame.assign(joins=frame["joined"].notna().astype(int))
+    hours = (frame["firm"].str[1:].astype(int) % 8 + 1).where(frame["joined"].notna(), 0)
+    return frame.assign(joins=frame["joined"].notna().astype(int), hours=hours)
 
 
 def estimate(name: str, frame: pd.DataFrame) -> EffectResult:
@@ -47,7 +49,7 @@ def estimate(name: str, frame: pd.DataFrame) -> EffectResult:
         cross = frame[frame["year"] == 5].set_index("firm")
         by = "ipw" if name == "aipw" else "nearest"
         data = impact.match(cross, treatment="joins", on=["x"], method=by)
-    return impact.att(data, "y", method=name)
+    return impact.att(data, "y", method=name, **OPTIONS.get(name, {}))
 
 
 def overall(result: EffectResult) -> pd.Series:

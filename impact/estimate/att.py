@@ -19,6 +19,10 @@ from impact.estimate import imputation as _imputation  # noqa: F401
 from impact.estimate import interaction_weighted as _interaction_weighted  # noqa: F401
 from impact.estimate import matched as _matched  # noqa: F401
 from impact.estimate import matched_did as _matched_did  # noqa: F401
+from impact.estimate import stacked as _stacked  # noqa: F401
+from impact.estimate import synthetic as _synthetic  # noqa: F401
+from impact.estimate import twfe as _twfe  # noqa: F401
+from impact.estimate import two_by_two as _two_by_two  # noqa: F401
 from impact.estimate.effect import EffectResult
 from impact.estimate.request import DEFAULT_SEED, AttRequest
 from impact.estimate.zero_logarithms import zero_logarithm_refused
