@@ -38,6 +38,7 @@ GLOSSARY: dict[str, str] = {
     "cohort": "first year of participation",
     "time": "calendar year",
     "event_time": "years since the first year of participation; 0 is that year",
+    "dose": "units of service a firm received",
     "outcome": "the outcome variable",
     "group": "sub-population",
     "method": "estimator",

@@ -13,6 +13,7 @@ from impact.design.match import MatchResult
 from impact.engines.one_thread import on_one_thread
 
 # Imported for what they register.
+from impact.estimate import dose as _dose  # noqa: F401
 from impact.estimate import etwfe as _etwfe  # noqa: F401
 from impact.estimate import group_time as _group_time  # noqa: F401
 from impact.estimate import imputation as _imputation  # noqa: F401
@@ -20,6 +21,7 @@ from impact.estimate import interaction_weighted as _interaction_weighted  # noq
 from impact.estimate import matched as _matched  # noqa: F401
 from impact.estimate import matched_did as _matched_did  # noqa: F401
 from impact.estimate import stacked as _stacked  # noqa: F401
+from impact.estimate import switching as _switching  # noqa: F401
 from impact.estimate import synthetic as _synthetic  # noqa: F401
 from impact.estimate import twfe as _twfe  # noqa: F401
 from impact.estimate import two_by_two as _two_by_two  # noqa: F401
