@@ -28,6 +28,11 @@ SMALL_SAMPLE = {
 }
 """Small-sample factors of a variance, by the name that is printed under each table."""
 
+REGRESSION_FACTORS = SMALL_SAMPLE | {
+    "stata": "G/(G-1) x (N-1)/(N-K), K without fixed effects nested in the cluster and levels that others span (Stata reghdfe)",
+}
+"""The same with a further name that `impact.regress` takes; studies print those of `SMALL_SAMPLE` beside each other."""
+
 
 def critical_value(conf_level: float = 0.95, df: float | None = None) -> float:
     """Two-sided critical value of the t distribution, or of the normal where `df` is missing.
@@ -111,13 +116,15 @@ def small_sample_factor(
     n_slopes: int,
     effect_sizes: dict[str, tuple[int, bool]],
     n_clusters: int | None,
+    redundant: int = 0,
+    likelihood: bool = False,
 ) -> float:
     """Factor by which a sandwich covariance without correction is multiplied.
 
     Parameters
     ----------
-    name : {"fixest", "linearmodels", "none"}
-        Convention; see `SMALL_SAMPLE`.
+    name : {"fixest", "linearmodels", "stata", "none"}
+        Convention; see `REGRESSION_FACTORS`.
     n_obs : int
         Rows, N.
     n_slopes : int
@@ -125,7 +132,11 @@ def small_sample_factor(
     effect_sizes : dict of str to (int, bool)
         For each fixed effect its number of levels and whether it is nested in the clusters.
     n_clusters : int, optional
-        Clusters, G. Missing for a heteroskedasticity-robust or classical covariance.
+        Clusters, G; rows where each is its own cluster. Missing for a classical covariance.
+    redundant : int
+        Levels beyond one for each effect that other effects span; `stata` takes them off K.
+    likelihood : bool
+        Whether the estimates maximise a likelihood, for which `stata` knows G/(G-1) alone.
 
     Returns
     -------
@@ -137,6 +148,7 @@ def small_sample_factor(
     fixest counts K as slopes, plus one for the constant, plus (levels - 1) of each fixed effect that
     is not nested in the clusters (its `ssc(K.fixef = "nested")`). linearmodels drops the
     nested effect whole, constant included: K is the slopes plus (levels - 1) of the other effects.
+    Stata's reghdfe counts as fixest does, less the levels that a pair of effects has in common.
 
     Examples
     --------
@@ -155,8 +167,13 @@ def small_sample_factor(
         return scale if n_clusters is None else scale * n_clusters / _positive(n_clusters - 1)
     if name == "linearmodels":
         return n_obs / _positive(n_obs - (k - 1 if nested_any else k))
+    if name == "stata" and n_clusters is not None:
+        scale = 1.0 if likelihood else (n_obs - 1) / _positive(n_obs - k + redundant)
+        return scale * n_clusters / _positive(n_clusters - 1)
+    if name == "stata":
+        return (n_obs - 1) / _positive(n_obs - k + redundant)
     raise ImpactError(
-        f"There is no small-sample factor {name!r}; choose from {', '.join(map(repr, SMALL_SAMPLE))}."
+        f"There is no small-sample factor {name!r}; choose from {', '.join(map(repr, REGRESSION_FACTORS))}."
     )
 
 

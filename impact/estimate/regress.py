@@ -1,61 +1,96 @@
-"""The verb `regress`: least squares with fixed effects and clustered standard errors."""
+"""The verb `regress`: least squares, instruments, Poisson and logit with any number of fixed effects and clusters."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from impact.core.errors import EstimationError
-from impact.core.inference import SMALL_SAMPLE, FloatArray, infer, small_sample_factor
-from impact.core.panel import Panel, as_codes, require_columns
+from impact.core.inference import REGRESSION_FACTORS, FloatArray, infer
+from impact.core.panel import Panel, require_columns
 from impact.core.tidy import estimate_table
-from impact.engines.fixed_effects import LeastSquares, least_squares
-from impact.engines.formula import ParsedFormula, matrices, parse
+from impact.core.whole_numbers import by_number, counted
+from impact.engines.formula import ParsedFormula, effect_columns, effect_names, parse, with_stage_of
 from impact.estimate.effect import EffectResult
+from impact.estimate.regress_fit import Fit, fit_least_squares, fit_likelihood
+from impact.estimate.regress_iv import first_stage_notes, fit_two_stages
+from impact.estimate.regress_rows import IntArray, complete_rows, sample_of, without_level
+from impact.estimate.regress_variance import VARIANCES, Variance, score_sums, variance_of
 from impact.estimate.zero_logarithms import untransformed, zero_logarithm_refused
 from impact.outcomes.zero_transforms import asked_transform
+
+FAMILIES = ("gaussian", "poisson", "logit")
+_DEFAULT = {"gaussian": "iid", "poisson": "hetero", "logit": "iid"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The settings of a call."""
+
+    family: Literal["gaussian", "poisson", "logit"]
+    clusters: tuple[str, ...]
+    weights: str | None
+    variance: str
+    small_sample: str
+    singletons: str
+    conf_level: float
 
 
 def regress(
     formula: str,
     data: pd.DataFrame | Panel,
     *,
-    family: str = "gaussian",
-    cluster: str | None = None,
+    family: Literal["gaussian", "poisson", "logit"] = "gaussian",
+    fixed_effects: str | Sequence[str] | None = None,
+    cluster: str | Sequence[str] | None = None,
     weights: str | None = None,
+    variance: str | None = None,
     small_sample: str = "fixest",
+    singletons: Literal["keep", "drop"] = "keep",
     conf_level: float = 0.95,
 ) -> EffectResult:
-    """Regress an outcome on terms, with one or two fixed effects absorbed.
+    """Regress an outcome on terms, with any number of fixed effects absorbed.
 
     Parameters
     ----------
     formula : str
-        `outcome ~ terms | fixed effects`, for example `"log_sales ~ grant | firm_id + year"`.
-        The part after the bar may be left out.
+        `outcome ~ terms | fixed effects`, for example `"log_sales ~ grant | firm_id + sector^year"`; `sector^year` is an effect for each
+        pair. The part after the bar may be left out. With instruments (gaussian): `outcome ~ terms | fixed effects | endogenous ~
+        instruments`, with `1` for no other terms.
     data : DataFrame or Panel
         Rows in any order; rows with a missing value in a column that the formula uses are left out
         and counted in the notes. The data are not changed.
-    family : str
-        `gaussian`.
-    cluster : str, optional
-        Column of the clusters. Where missing, the classical variance, which assumes independent
-        errors of equal variance.
+    family : {"gaussian", "poisson", "logit"}
+        `poisson` asks for an outcome of 0 or more, whole or not, and gives effects on the logarithm of its mean; `logit` for 0 and 1.
+    fixed_effects : str or sequence of str, optional
+        The effects, instead of in the formula.
+    cluster : str or sequence of str, optional
+        Column of the clusters, or several for clusters in several ways at once.
     weights : str, optional
         Column of positive weights; a panel's own weights are used where it has them.
-    small_sample : {"fixest", "linearmodels", "none"}
-        Small-sample factor of a clustered variance; see `impact.core.inference.SMALL_SAMPLE`.
+    variance : {"iid", "hetero", "HC1", "HC2", "HC3"}, optional
+        Where there are no clusters. `iid` assumes independent errors of equal variance (gaussian) or trusts the family, and is the default
+        but for `poisson`, whose default is `hetero`, since the variance of exports is far from their mean. `HC1` is `hetero`. `HC2` and
+        `HC3` are for least squares.
+    small_sample : {"fixest", "linearmodels", "stata", "none"}
+        Small-sample factor of a robust or clustered variance; see `impact.core.inference.REGRESSION_FACTORS`. `stata` is that of reghdfe,
+        and of ppmlhdfe for the other families.
+    singletons : {"keep", "drop"}
+        Whether levels with a single row stay, as in R fixest, or leave again and again until none is left, as in Stata reghdfe. Coefficients
+        are the same; rows, and with them small-sample factors, are not.
     conf_level : float
         Level of the intervals; t distribution with G - 1 degrees of freedom when clustered
-        (N - K otherwise).
+        (N - K otherwise); normal distribution for `poisson` and `logit`.
 
     Returns
     -------
     EffectResult
-        One row per term.
+        One row per term. Clustered one way on a panel, it carries the influence of each firm on each coefficient, without the small-sample
+        factor: `vcov` is the factor times the covariance of the influence functions.
 
     Raises
     ------
@@ -63,12 +98,15 @@ def regress(
         If the formula cannot be read or evaluated, no rows remain, or terms are collinear; if its outcome is asinh(y) or log(1 + y),
         whose coefficients depend on the unit of y: the message shows by how much, and what to estimate instead.
     DataError
-        If a column is missing.
+        If a column is missing, a weight is not positive, or an outcome cannot be one of the family.
 
     Notes
     -----
     Within estimator: Wooldridge (2010), *Econometric Analysis of Cross Section and Panel Data*,
-    section 10.5. Clustered sandwich: Arellano (1987).
+    section 10.5. Clustered sandwich: Arellano (1987); several ways: Cameron, Gelbach and Miller (2011). Poisson: Correia, Guimaraes and Zylkin
+    (2020). Levels whose outcome is always 0 (Poisson) or never varies (logit), and separated rows, are left out, counted and named.
+
+    Effects with up to 1,500 levels beside the largest are solved directly, without iterating; see `impact/engines/fixed_effects.py`.
 
     Examples
     --------
@@ -77,164 +115,226 @@ def regress(
     ...                      "grant": [0, 1, 0, 0, 0, 0], "y": [1.0, 4.0, 2.0, 3.0, 0.0, 2.0]})
     >>> float(regress("y ~ grant | firm + year", rows).tidy()["estimate"].round(6).iloc[0])
     1.5
+    >>> fit = regress("y ~ grant", rows, family="poisson", fixed_effects=["year"])
+    >>> float(fit.tidy()["estimate"].round(6).iloc[0])  # log(4) - log((3 + 2) / 2)
+    0.470004
     """
-    if family != "gaussian":
-        raise EstimationError(f"regress has the family 'gaussian'; {family!r} was asked for.")
-    if small_sample not in SMALL_SAMPLE:
-        names = ", ".join(map(repr, SMALL_SAMPLE))
-        raise EstimationError(f"There is no small-sample factor {small_sample!r}: {names}.")
+    asked_for = _asked(
+        family, cluster, weights, variance, small_sample, singletons, conf_level, data
+    )
     frame = data.data if isinstance(data, Panel) else data
-    if weights is None and isinstance(data, Panel):
-        weights = data.weights
-    parsed = parse(formula)
+    parsed = _with_effects(parse(formula), fixed_effects)
+    if parsed.endogenous and family != "gaussian":
+        raise EstimationError(
+            f"Instruments are offered for the family 'gaussian' (two-stage least squares); {family!r} was asked for."
+        )
+    if parsed.endogenous and asked_for.variance in ("HC2", "HC3"):
+        raise EstimationError(
+            f"{asked_for.variance} is offered for least squares without instruments; use 'hetero', or cluster."
+        )
     asked = asked_transform(parsed.outcome)
     if asked is not None:
-        parsed = untransformed(parsed, asked)
-    extra = [c for c in (cluster, weights) if c is not None]
+        parsed = with_stage_of(untransformed(parsed, asked), parsed)
+    extra = [c for c in (*asked_for.clusters, asked_for.weights) if c is not None]
     columns = list(dict.fromkeys([*parsed.columns, *extra]))
     require_columns(frame, columns)
-    rows, firms = _complete(frame, columns, data)
-    if rows.empty:
+    rows = complete_rows(frame, columns)
+    if not (len(frame) if rows is None else len(rows)):
         raise EstimationError(f"No row has a value in each of {', '.join(columns)}.")
-
-    def fitted(rows: pd.DataFrame, outcome: str) -> EffectResult:
-        return _fitted(
-            replace(parsed, outcome=outcome), rows, firms, data, len(frame), cluster, weights,
-            small_sample, conf_level,
-        )  # fmt: skip
-
     if asked is not None:
-        raise zero_logarithm_refused(asked, rows, data, fitted)
-    return fitted(rows, parsed.outcome)
+        complete = frame[columns] if rows is None else frame[columns].iloc[rows]
+
+        def fitted(rows: pd.DataFrame, outcome: str) -> EffectResult:
+            return _fitted(replace(parsed, outcome=outcome), rows, rows, None, asked_for)
+
+        raise zero_logarithm_refused(asked, complete, data, fitted)
+    return _fitted(parsed, frame, data, rows, asked_for)
 
 
-def _complete(
-    frame: pd.DataFrame, columns: list[str], data: pd.DataFrame | Panel
-) -> tuple[pd.DataFrame, int | None]:
-    """Complete rows, in an order that does not depend on the caller's, and the firms among them.
+def _asked(
+    family: str,
+    cluster: str | Sequence[str] | None,
+    weights: str | None,
+    variance: str | None,
+    small_sample: str,
+    singletons: str,
+    conf_level: float,
+    data: pd.DataFrame | Panel,
+) -> _Asked:
+    """Check the settings of a call."""
 
-    Sums of floats depend on their order; rows sorted by firm and period, or by their own values,
-    give the same bytes whatever the file's order was.
-    """
-    keys = [data.unit, data.time] if isinstance(data, Panel) else columns
-    used = frame[list(dict.fromkeys([*columns, *keys]))]
-    rows = used[used[columns].notna().all(axis=1)].sort_values(keys, kind="stable")
-    firms = int(rows[data.unit].nunique()) if isinstance(data, Panel) else None
-    return rows[columns].reset_index(drop=True), firms
+    def one_of(what: str, value: str, known: Sequence[str]) -> None:
+        if value not in known:
+            raise EstimationError(f"There is no {what} {value!r}: {', '.join(map(repr, known))}.")
+
+    one_of("family", family, FAMILIES)
+    one_of("small-sample factor", small_sample, list(REGRESSION_FACTORS))
+    one_of("way with singletons", singletons, ("keep", "drop"))
+    clusters = (cluster,) if isinstance(cluster, str) else tuple(dict.fromkeys(cluster or ()))
+    if variance is not None:
+        one_of("variance", variance, VARIANCES)
+        if clusters:
+            raise EstimationError(
+                f"variance={variance!r} and cluster were both given; a clustered variance is robust by itself: leave `variance` out."
+            )
+    if weights is None and isinstance(data, Panel):
+        weights = data.weights
+    kind = variance or _DEFAULT[family]
+    return _Asked(family, clusters, weights, kind, small_sample, singletons, conf_level)  # type: ignore[arg-type]
+
+
+def _with_effects(
+    parsed: ParsedFormula, fixed_effects: str | Sequence[str] | None
+) -> ParsedFormula:
+    if not fixed_effects:
+        return parsed
+    if parsed.effects:
+        raise EstimationError(
+            f"Fixed effects stand in the formula ({' + '.join(parsed.effects)}) and beside it; give them in one place."
+        )
+    names = effect_names(
+        fixed_effects if isinstance(fixed_effects, str) else " + ".join(fixed_effects)
+    )
+    columns = tuple(dict.fromkeys([*parsed.columns, *effect_columns(names)]))
+    return replace(parsed, effects=names, columns=columns)
 
 
 def _fitted(
     parsed: ParsedFormula,
-    rows: pd.DataFrame,
-    firms: int | None,
+    frame: pd.DataFrame,
     data: pd.DataFrame | Panel,
-    n_given: int,
-    cluster: str | None,
-    weights: str | None,
-    small_sample: str,
-    conf_level: float,
+    rows: IntArray | None,
+    asked: _Asked,
 ) -> EffectResult:
-    outcome, design = matrices(parsed, rows)
-    _refuse_degenerate(design, len(rows), has_effects=bool(parsed.effects))
-    codes = {name: as_codes(rows[name])[0] for name in parsed.effects}
-    groups = None if cluster is None else as_codes(rows[cluster])[0]
-    if groups is not None and groups.max() < 1:
-        raise EstimationError("There is one cluster; a clustered variance needs two at the least.")
-    w = None if weights is None else rows[weights].to_numpy(dtype=np.float64)
-    fit = least_squares(
-        outcome.to_numpy(), design.to_numpy(), list(codes.values()), groups, weights=w
+    sample = sample_of(parsed, frame, data, rows, asked.clusters, asked.weights, asked.family)
+    if not sample.terms and not sample.endogenous:
+        raise EstimationError(
+            f"There is nothing to estimate: '{parsed.outcome} ~ {parsed.terms}' has no term beside the fixed effects."
+        )
+    gone = len(frame) - len(sample)
+    if gone:
+        sample = replace(sample, notes=(
+            f"{counted(gone, 'row')} without a value in the formula {by_number(gone, 'is', 'are')} left out.",))  # fmt: skip
+    notes: tuple[str, ...] = ()
+    if asked.family == "gaussian":
+        sample = without_level(sample, "gaussian", asked.singletons)
+        if parsed.endogenous:
+            stages = fit_two_stages(sample)
+            fit = stages.second
+            notes = first_stage_notes(stages, asked.variance, asked.small_sample)
+        else:
+            fit = fit_least_squares(sample)
+    else:
+        fit = fit_likelihood(sample, asked.family, asked.singletons)
+    found = variance_of(fit, asked.variance, asked.small_sample)
+    said = (
+        *fit.sample.notes,
+        *_singleton_words(fit),
+        *notes,
+        *fit.notes,
+        *found.notes,
+        *_meaning(asked.family),
     )
-    vcov, df, named = _scaled(fit, codes, groups, design.shape[1], small_sample)
-    table = infer(fit.coefficients, np.sqrt(np.diag(vcov)), conf_level=conf_level, df=df)
-    table.insert(0, "term", list(design.columns))
-    table["n_obs"] = len(rows)
-    if firms is not None:
-        table["n_units"] = firms
-    table["n_clusters"] = pd.NA if groups is None else int(groups.max()) + 1
-    label = data.label(parsed.outcome) if isinstance(data, Panel) else parsed.outcome
+    return _result(parsed, data, asked, fit, found, said)
+
+
+def _result(
+    parsed: ParsedFormula,
+    data: pd.DataFrame | Panel,
+    asked: _Asked,
+    fit: Fit,
+    found: Variance,
+    notes: tuple[str, ...],
+) -> EffectResult:
+    sample = fit.sample
+    order = [*fit.names, *fit.unknown]
+    if fit.unknown:
+        order = list(sample.terms)
+    place = [fit.names.index(n) if n in fit.names else -1 for n in order]
+    b = np.append(fit.coefficients, np.nan)[place]
+    vcov = np.pad(found.vcov, (0, 1), constant_values=np.nan)[np.ix_(place, place)]
+    table = infer(b, np.sqrt(np.diag(vcov)), conf_level=asked.conf_level, df=found.df)
+    table.insert(0, "term", order)
+    table["n_obs"] = len(sample)
+    if sample.firms is not None:
+        table["n_units"] = sample.firms.size
+    table["n_clusters"] = pd.NA if found.n_clusters is None else found.n_clusters
+    influence, firms = _influence(data, fit, order)
     return EffectResult(
         estimates=estimate_table(table),
         vcov=vcov,
-        influence=None,
-        firms=None,
-        method="fixed effects" if parsed.effects else "least squares",
+        influence=influence,
+        firms=firms,
+        method=_method(parsed, asked.family),
         estimand="coefficient",
         outcome=parsed.outcome,
-        family="gaussian",
-        label=label,
-        conf_level=conf_level,
-        df=df,
-        small_sample=named,
-        variance=_variance_words(cluster, named),
-        notes=_notes(parsed, rows, n_given, codes),
+        family=asked.family,
+        label=data.label(parsed.outcome) if isinstance(data, Panel) else parsed.outcome,
+        conf_level=asked.conf_level,
+        df=found.df,
+        small_sample=found.small_sample,
+        variance=found.words,
+        notes=notes,
         source=data if isinstance(data, Panel) else None,
+        scale="outcome" if asked.family == "gaussian" else "link",
     )
 
 
-def _refuse_degenerate(design: pd.DataFrame, n: int, *, has_effects: bool) -> None:
-    if n <= design.shape[1]:
-        raise EstimationError(f"{n} rows cannot carry {design.shape[1]} terms.")
-    for name in design.columns:
-        if not design[name].any():
-            raise EstimationError(
-                f"The term {name!r} is 0 in every row that is used; leave it out."
-            )
-        if has_effects and design[name].nunique() == 1:
-            raise EstimationError(
-                f"The term {name!r} does not vary, so it is collinear with the fixed effects; "
-                "leave it out."
-            )
+def _method(parsed: ParsedFormula, family: str) -> str:
+    effects = " with fixed effects" if parsed.effects else ""
+    if parsed.endogenous:
+        return f"two-stage least squares{effects}"
+    if family == "gaussian":
+        return "fixed effects" if effects else "least squares"
+    return f"{'Poisson' if family == 'poisson' else 'logit'} regression{effects}"
 
 
-def _scaled(
-    fit: LeastSquares,
-    codes: dict[str, npt.NDArray[np.int64]],
-    groups: npt.NDArray[np.int64] | None,
-    n_slopes: int,
-    small_sample: str,
-) -> tuple[FloatArray, float, str]:
-    """Apply the named factor and give the degrees of freedom of the t distribution."""
-    n = len(fit.residuals)
-    sizes = {
-        name: (int(code.max()) + 1, groups is not None and _nested(code, groups))
-        for name, code in codes.items()
-    }
-    if groups is None:
-        # Classical: sigma^2 over N - K with every effect counted. The engine divided by N.
-        k = n_slopes + sum(levels - 1 for levels, _ in sizes.values()) + (1 if codes else 0)
-        if n <= k:
-            raise EstimationError(f"{n} rows leave no degrees of freedom for {k} parameters.")
-        return fit.covariance * n / (n - k), float(n - k), "classical"
-    n_clusters = int(groups.max()) + 1
-    factor = small_sample_factor(
-        small_sample, n_obs=n, n_slopes=n_slopes, effect_sizes=sizes, n_clusters=n_clusters
-    )
-    return fit.covariance * factor, float(n_clusters - 1), small_sample
+def _influence(
+    data: pd.DataFrame | Panel, fit: Fit, order: list[str]
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """The influence of each firm, where the clusters are firms or hold whole firms."""
+    sample = fit.sample
+    if not isinstance(data, Panel) or len(sample.clusters) != 1:
+        return None, None
+    assert sample.firms is not None and sample.units is not None
+    (cluster,) = sample.clusters.values()
+    home = np.zeros(sample.firms.size, dtype=np.int64)
+    home[sample.firms.codes] = cluster.codes
+    if (home[sample.firms.codes] != cluster.codes).any():
+        return None, None
+    sums = (score_sums(fit, [sample.firms]).T @ fit.bread) * sample.firms.size
+    units = pd.Index(sample.units, name=data.unit)
+    influence = pd.DataFrame(sums, index=units, columns=fit.names)
+    cohort: FloatArray = np.full(len(units), np.nan)
+    if data.cohort is not None:
+        cohort = data.unit_cohort().reindex(units).to_numpy(dtype=np.float64, na_value=np.nan)
+    weight = np.ones(len(units))
+    if sample.weights is not None:
+        first = np.unique(sample.firms.codes, return_index=True)[1]
+        weight = sample.weights[first]
+    firms = pd.DataFrame({"cohort": cohort, "weight": weight, "cluster": home}, index=units)
+    return influence.reindex(columns=order), firms
 
 
-def _nested(code: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]) -> bool:
-    """Whether every level of an effect lies within one cluster."""
-    pairs = np.unique(np.column_stack([code, groups]), axis=0)
-    return len(pairs) == int(code.max()) + 1
-
-
-def _variance_words(cluster: str | None, small_sample: str) -> str:
-    if cluster is None:
-        return "classical standard errors, sigma^2 over N - K, fixed effects counted in K"
-    return f"standard errors clustered by {cluster}, factor {SMALL_SAMPLE[small_sample]}"
-
-
-def _notes(
-    parsed: ParsedFormula,
-    rows: pd.DataFrame,
-    n_given: int,
-    codes: dict[str, npt.NDArray[np.int64]],
-) -> tuple[str, ...]:
+def _singleton_words(fit: Fit) -> tuple[str, ...]:
     notes = []
-    if n_given > len(rows):
-        notes.append(f"{n_given - len(rows):,} rows without a value in the formula are left out.")
-    for name, code in codes.items():
-        single = int((np.bincount(code) == 1).sum())
+    for place, (name, factor) in enumerate(fit.sample.effects.items()):
+        main = place == 0 and fit.effects is not None
+        rows = fit.effects.counts if main and fit.effects else np.bincount(factor.codes)
+        single = int((rows == 1).sum())
         if single:
-            notes.append(f"{single:,} levels of {name} have a single row and add no information.")
+            have = by_number(single, "has a single row and adds", "have a single row and add")
+            notes.append(f"{counted(single, 'level')} of {name} {have} no information.")
     return tuple(notes)
+
+
+def _meaning(family: str) -> tuple[str, ...]:
+    if family == "poisson":
+        return (
+            "A coefficient b is an effect on the logarithm of the mean outcome: 100 x (exp(b) - 1) is the change of the mean in per cent.",
+        )
+    if family == "logit":
+        return (
+            "A coefficient b is an effect on the log odds: exp(b) is an odds ratio, not a ratio of shares.",
+        )
+    return ()

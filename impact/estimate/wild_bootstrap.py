@@ -17,10 +17,11 @@ import pandas as pd
 
 from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray, infer, interval_by_inversion, share_beyond
-from impact.core.panel import Panel, as_codes, require_columns
+from impact.core.panel import Panel, require_columns
 from impact.core.tidy import estimate_table
-from impact.engines.formula import matrices, parse
+from impact.engines.formula import parse
 from impact.engines.one_thread import on_one_thread
+from impact.estimate.regress_rows import Sample, complete_rows, sample_of
 
 IntArray = npt.NDArray[np.int64]
 Weights = Literal["rademacher", "webb"]
@@ -138,8 +139,9 @@ def wild_bootstrap(
         raise EstimationError(f"draws is {draws!r}; it is a whole number from 99.")
     if signs not in (None, "rademacher", "webb"):
         raise EstimationError(f"signs is {signs!r}; choose from 'rademacher', 'webb'.")
-    rows, groups, left_out = _rows(formula, data, cluster, weights)
-    reduced = _reduced(formula, rows, term, groups, weights or _weights_of(data))
+    own = data.weights if isinstance(data, Panel) and weights is None else weights
+    sample, left_out = _sample(formula, data, cluster, own)
+    reduced = _reduced(sample, term, cluster)
     kind = signs or _kind(reduced.n_clusters, conf_level)
     patterns, count = _patterns(reduced.n_clusters, kind, int(draws), seed)
     complete = kind == "rademacher" and count == 2**reduced.n_clusters
@@ -163,7 +165,7 @@ def wild_bootstrap(
     table["statistic"], table["p_value"] = found / np.sqrt(reduced.factor), p
     table["conf_low"], table["conf_high"] = low, high
     table.insert(0, "term", [term])
-    table["n_obs"], table["n_clusters"], table["n_draws"] = len(rows), reduced.n_clusters, count
+    table["n_obs"], table["n_clusters"], table["n_draws"] = len(sample), reduced.n_clusters, count
     if left_out:
         what = "row" if left_out == 1 else "rows"
         notes.insert(0, f"{left_out:,} {what} without a value in the formula left out.")
@@ -275,55 +277,44 @@ class _Reduced:
         return _Drawn(*(np.concatenate(pieces) for pieces in out))
 
 
-def _rows(
+def _sample(
     formula: str, data: pd.DataFrame | Panel, cluster: str, weights: str | None
-) -> tuple[pd.DataFrame, IntArray, int]:
+) -> tuple[Sample, int]:
+    """The rows as `impact.regress` lays them out, and how many are left out."""
     frame = data.data if isinstance(data, Panel) else data
     parsed = parse(formula)
-    own = weights or _weights_of(data)
-    columns = list(dict.fromkeys([*parsed.columns, cluster, *([own] if own else [])]))
+    if parsed.endogenous:
+        raise EstimationError("The bootstrap is of least squares; instruments are not taken.")
+    columns = list(dict.fromkeys([*parsed.columns, cluster, *([weights] if weights else [])]))
     require_columns(frame, columns)
-    keys = [data.unit, data.time] if isinstance(data, Panel) else columns
-    used = frame[list(dict.fromkeys([*columns, *keys]))]
-    rows = (
-        used[used[columns].notna().all(axis=1)]
-        .sort_values(keys, kind="stable")
-        .reset_index(drop=True)
-    )
-    if rows.empty:
+    rows = complete_rows(frame, columns)
+    if rows is not None and not len(rows):
         raise EstimationError(f"No row has a value in each of {', '.join(columns)}.")
-    groups = as_codes(rows[cluster])[0]
-    if groups.max() < 1:
+    sample = sample_of(parsed, frame, data, rows, [cluster], weights, "gaussian")
+    if sample.clusters[cluster].size < 2:
         raise EstimationError("There is one cluster; the bootstrap needs two at the least.")
-    return rows, groups, len(frame) - len(rows)
+    return sample, len(frame) - len(sample)
 
 
-def _weights_of(data: pd.DataFrame | Panel) -> str | None:
-    return data.weights if isinstance(data, Panel) else None
-
-
-def _reduced(
-    formula: str, rows: pd.DataFrame, term: str, groups: IntArray, weights: str | None
-) -> _Reduced:
+def _reduced(sample: Sample, term: str, cluster: str) -> _Reduced:
     """Project the other columns out, and sum over clusters."""
-    parsed = parse(formula)
-    outcome, design = matrices(parsed, rows)
-    if term not in design:
-        known = ", ".join(map(repr, design.columns))
+    if term not in sample.terms:
+        known = ", ".join(map(repr, sample.terms))
         raise EstimationError(f"The formula has no term {term!r}; its terms: {known}.")
-    w = np.ones(len(rows)) if weights is None else rows[weights].to_numpy(dtype=np.float64)
-    codes = [as_codes(rows[name])[0] for name in parsed.effects]
+    groups = sample.clusters[cluster].codes
+    w = np.ones(len(sample)) if sample.weights is None else sample.weights
+    codes = [factor.codes for factor in sample.effects.values()]
     nested = [c for c in codes if _nested(c, groups)]
     inside = max(nested, key=lambda c: int(c.max()), default=None)
     written = [c for c in codes if c is not inside]
-    wide = sum(int(c.max()) for c in written) + design.shape[1]
+    wide = sum(int(c.max()) for c in written) + len(sample.terms)
     if wide > _MOST_TERMS:
         raise EstimationError(
             f"The regression has {wide:,} columns beside the effect within clusters; the bootstrap takes up to {_MOST_TERMS:,}."
         )
-    names = [term, *(c for c in design.columns if c != term)]
-    blocks = [outcome.to_numpy()[:, None], design[names].to_numpy()]
-    has_level = inside is not None or "Intercept" in design
+    others = [column for name, column in sample.terms.items() if name != term]
+    blocks = [sample.outcome, sample.terms[term], *others]
+    has_level = inside is not None or "Intercept" in sample.terms
     for c in written:
         dummies = (c[:, None] == np.arange(int(has_level), int(c.max()) + 1)).astype(np.float64)
         blocks.append(dummies)

@@ -68,7 +68,7 @@ def test_small_sample_factors_by_their_definition() -> None:
     assert fixest == pytest.approx(54 / 53 * 161 / 157, rel=1e-14)
     assert linear == pytest.approx(162 / 158, rel=1e-14)
     with pytest.raises(ImpactError, match="no small-sample factor"):
-        small_sample_factor("stata", n_obs=9, n_slopes=1, effect_sizes={}, n_clusters=3)
+        small_sample_factor("areg", n_obs=9, n_slopes=1, effect_sizes={}, n_clusters=3)
     with pytest.raises(EstimationError, match="degrees of freedom"):
         small_sample_factor("fixest", n_obs=9, n_slopes=1, effect_sizes={}, n_clusters=1)
 

@@ -15,9 +15,9 @@ from impact.simulate.programme import programme
 
 def small(seed: int = 1, size: float = 0.0, firms: int = 8) -> pd.DataFrame:
     effect = "constant" if size else "none"
-    return programme(firms=firms, periods=4, cohorts=(3,), seed=seed, effect=effect, size=size or 0.15)[
-        0
-    ]
+    return programme(
+        firms=firms, periods=4, cohorts=(3,), seed=seed, effect=effect, size=size or 0.15
+    )[0]
 
 
 def as_panel(frame: pd.DataFrame) -> impact.Panel:
@@ -84,7 +84,9 @@ def test_staggered_cohorts_keep_their_sizes() -> None:
 
 def test_size_and_power() -> None:
     null = [
-        impact.randomization_test(as_panel(small(seed, firms=6)), "exports", method="group_time", draws=99)
+        impact.randomization_test(
+            as_panel(small(seed, firms=6)), "exports", method="group_time", draws=99
+        )
         .tidy()["p_value"]
         .item()
         for seed in range(40)

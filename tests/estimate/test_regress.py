@@ -151,7 +151,12 @@ def test_missing_rows_are_left_out_and_counted() -> None:
     [
         ("y + x | firm", {}, "cannot be read"),
         ("y ~ x | ", {}, "no fixed effect"),
-        ("y ~ x | firm + year + z", {}, "one or two can be absorbed"),
+        ("y ~ x | firm + year + z", {}, "collinear"),
+        ("y ~ x | firm | z ~ x | year", {}, "cannot be read"),
+        ("y ~ x | firm | ~ z", {}, "cannot be read"),
+        ("y ~ x | firm[z]", {}, "slope of its own"),
+        ("y ~ 1 | firm", {}, "nothing to estimate"),
+        ("y ~ x | firm | z ~ x", {}, "cannot be told by 0 instruments"),
         ("y ~ size | firm", {"size": 1.0}, "collinear"),
         ("y ~ x + x2 | firm", {"x2": lambda d: 2 * d["x"]}, "collinear"),
         ("y ~ none | firm", {"none": 0.0}, "0 in every row"),
@@ -173,7 +178,15 @@ def test_wrong_names_are_refused() -> None:
     with pytest.raises(EstimationError, match="small-sample"):
         impact.regress("y ~ x", rows, cluster="firm", small_sample="areg")
     with pytest.raises(EstimationError, match="family"):
-        impact.regress("y ~ x", rows, family="poisson")
+        impact.regress("y ~ x", rows, family="tobit")
+    with pytest.raises(EstimationError, match="variance"):
+        impact.regress("y ~ x", rows, variance="HC4")
+    with pytest.raises(EstimationError, match="singletons"):
+        impact.regress("y ~ x", rows, singletons="leave")
+    with pytest.raises(EstimationError, match="one place"):
+        impact.regress("y ~ x | firm", rows, fixed_effects="year")
+    with pytest.raises(EstimationError, match="both given"):
+        impact.regress("y ~ x", rows, cluster="firm", variance="HC1")
 
 
 def test_the_data_are_not_changed() -> None:
