@@ -86,6 +86,7 @@ class _Cells:
     baseline: FloatArray | None = None  # (k,)
     baseline_influence: FloatArray | None = None  # (n, k)
     fixed_shares: bool = False
+    part: npt.NDArray[np.int8] | None = None  # (n, k)
 
     def averages(self, rows: Sequence[_Row]) -> tuple[FloatArray, FloatArray]:
         """Weighted mean of the cells of each row, and its influence functions (n, rows)."""
@@ -120,12 +121,14 @@ class _Cells:
         inside = np.zeros((len(self.estimate), len(rows)), dtype=np.float32)
         for j, row in enumerate(rows):
             inside[row.cells, j] = 1.0
-        touched = self.influence != 0
-        own = (self.sizes.code[:, None] == self.sizes.of_cell) & (self.sizes.weight != 0)[:, None]
-        counted = [
-            (_times((touched & arm).astype(np.float32), inside) > 0).sum(axis=0)
-            for arm in (own, ~own)
-        ]
+        if self.part is None:
+            touched = self.influence != 0
+            own = self.sizes.code[:, None] == self.sizes.of_cell
+            own &= (self.sizes.weight != 0)[:, None]
+            arms = (touched & own, touched & ~own)
+        else:
+            arms = (self.part == 1, self.part == 2)
+        counted = [(_times(arm.astype(np.float32), inside) > 0).sum(axis=0) for arm in arms]
         found = []
         for j, row in enumerate(rows):
             table = self.table.iloc[row.cells]
@@ -358,6 +361,7 @@ def _usable_cells(effect: EffectResult) -> tuple[_Cells, list[str]]:
         baseline=baseline,
         baseline_influence=moved,
         fixed_shares=effect.fixed_shares,
+        part=None if effect.part is None else effect.part[:, good],
     )
     return cells, table.loc[~good, "term"].tolist()
 

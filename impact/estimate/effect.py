@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from impact.core.errors import EstimationError
@@ -68,6 +69,9 @@ class EffectResult:
         Influence of each firm on it, as `influence`.
     fixed_shares : bool
         Whether averages take the sizes of cohorts as given, which the variance of some methods does.
+    part : array of int8, shape (n, k), or None
+        What a firm is in each row: 1 a participant, 2 a comparison firm, 0 neither. Where it is None, firms with influence are counted, which is
+        right where others have none; estimated weights give influence to firms that are not compared.
     """
 
     estimates: pd.DataFrame
@@ -92,6 +96,7 @@ class EffectResult:
     baseline: FloatArray | None = None
     baseline_influence: FloatArray | None = None
     fixed_shares: bool = False
+    part: npt.NDArray[np.int8] | None = None
 
     def tidy(self) -> pd.DataFrame:
         """A copy of the table of estimates."""
@@ -192,6 +197,7 @@ def effect_from_influence(
     baseline: FloatArray | None = None,
     baseline_influence: FloatArray | None = None,
     fixed_shares: bool = False,
+    part: npt.NDArray[np.int8] | None = None,
 ) -> EffectResult:
     """Build an `EffectResult` from influence functions: the one way for every own estimator.
 
@@ -208,7 +214,7 @@ def effect_from_influence(
         Count columns such as `n_treated` and `n_control`, k rows.
     band : bool
         Whether to add a uniform band over the rows.
-    scale, baseline, baseline_influence, fixed_shares
+    scale, baseline, baseline_influence, fixed_shares, part
         See `EffectResult`.
 
     Raises
@@ -260,4 +266,5 @@ def effect_from_influence(
         baseline=baseline,
         baseline_influence=baseline_influence,
         fixed_shares=fixed_shares,
+        part=part,
     )

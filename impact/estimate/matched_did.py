@@ -170,6 +170,7 @@ def _by_cohort(
     firms = arms.firms(cells, data.units, own, request.cluster)
     estimate, influence, reasons = _filled(cells, firms, data.units, alone=arms.what == "firms")
     return effect_from_influence(
+        part=_part(cells, len(data.units))[data.units.get_indexer(firms.index)],
         keys=pd.DataFrame(
             {
                 "term": terms,
@@ -205,6 +206,15 @@ def _plan(arms: Arms, periods: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     return [(g, t) for g in arms.cohorts for t in periods.tolist() if t != g - 1]
 
 
+def _part(cells: Sequence[Cell], n: int) -> npt.NDArray[np.int8]:
+    """What each of n firms is in each cell: 1 a participant, 2 a control."""
+    part = np.zeros((n, len(cells)), dtype=np.int8)
+    for k, cell in enumerate(cells):
+        part[cell.treated, k] = 1
+        part[cell.control, k] = 2
+    return part
+
+
 def _filled(
     cells: Sequence[Cell], firms: pd.DataFrame, units: pd.Index, *, alone: bool
 ) -> tuple[FloatArray, FloatArray, list[str]]:
@@ -218,7 +228,9 @@ def _filled(
     influence = np.full((len(rows), len(cells)), np.nan)
     reasons = []
     for k, cell in enumerate(cells):
-        reason = "no pair is observed" if not len(cell.treated) or not len(cell.control) else ""
+        reason = ""
+        if not len(cell.treated) or not len(cell.control):
+            reason = f"no {'participant with a comparison' if alone else 'pair'} is observed"
         if not reason:
             estimate[k], column = cell.difference()
             influence[:, k] = column[rows] * (len(rows) / len(units))

@@ -7,7 +7,7 @@ import numpy as np
 from impact.core.errors import EstimationError
 from impact.estimate.effect import EffectResult, effect_from_influence
 
-_KEYS = ("term", "cohort", "time", "event_time")
+_KEYS = ("term", "cohort", "time", "event_time", "dose", "group")
 _COUNTS = ("n_treated", "n_control", "n_obs", "n_units")
 
 
