@@ -18,10 +18,14 @@ from impact.core.whole_numbers import by_number, counted
 from impact.design.request import SCORES, MatchSettings, takes
 
 _SHOWN = 50
+_FEW_CELLS = 5  # wrong cells that are named one by one even where they are most of a column
 RESERVED = ("unit", "cohort", "treated", "distance", "weight", "pair")
 """Columns that `MatchResult.candidates` adds; a covariate cannot have one of these names."""
 
 _PARTICIPANT, _CONTROL = "participant", "comparison firm"
+NOT_CANDIDATES = "Not among the candidates"
+"""How the note begins on participants that never came to be compared."""
+
 _NARROW = 50  # more columns than these stand in one block, since pandas is slow with many
 
 IntArray = npt.NDArray[np.int64]
@@ -137,7 +141,12 @@ def gather(data: pd.DataFrame | Panel, settings: MatchSettings) -> Candidates:
     for arm, there in ((_PARTICIPANT, treated.any()), (_CONTROL, (~treated).any())):
         if not there:
             lost = "; ".join(f"{len(u):,} × {r}" for r, u in found.left.items() if u) or "none"
-            raise DesignError(f"There is no {arm} to match. Firms dropped: {lost}.")
+            wait = ""
+            if arm == _CONTROL and isinstance(data, Panel) and settings.control == "never":
+                wait = (
+                    " Firms that join later can be compared with until they do: control='not_yet'."
+                )
+            raise DesignError(f"There is no {arm} to match.{wait} Firms dropped: {lost}.")
     return replace(found, notes=(*_lost_notes(found), *found.notes))
 
 
@@ -147,7 +156,7 @@ def _lost_notes(found: Candidates) -> list[str]:
     if not lost:
         return []
     reasons = "; ".join(f"{n:,} × {r.removeprefix(f'{_PARTICIPANT}: ')}" for r, n in lost.items())
-    return [f"Not among the candidates: {counted(sum(lost.values()), 'participant')} ({reasons})."]
+    return [f"{NOT_CANDIDATES}: {counted(sum(lost.values()), 'participant')} ({reasons})."]
 
 
 def _from_cross_section(
@@ -175,15 +184,12 @@ def _from_cross_section(
     if wrong:
         raise DesignError(
             "The treatment is not 0 or 1.",
-            [
-                Fault(
-                    f"participation must be 0 or 1, at index {data.index[i]}",
-                    "write 1 for a participant, 0 for a firm of the comparison group, or drop the row",
-                    column=settings.treatment,
-                    value=given.iloc[i],
-                )
-                for i in wrong[:_SHOWN]
-            ],
+            _cell_faults(
+                given,
+                wrong,
+                "participation must be 0 or 1",
+                "write 1 for a participant, 0 for a firm of the comparison group, or drop the row",
+            ),
         )
     place = _by_label(data.index)
     treated = given.to_numpy(dtype=bool)
@@ -258,12 +264,16 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
         )
     known = _with_lags(panel, values, settings).assign(unit=panel.data[panel.unit].to_numpy())
     stacked = []
+    nobody: list[Any] = []
     for g in (g for g, there in before.items() if there):
         at_base = known[(panel.data[panel.time] == g - 1).to_numpy()].set_index("unit")
         members = cohort.index[cohort == g]
         waiting = never | (
             (cohort > g + settings.years_after) if settings.control == "not_yet" else False
         )
+        if settings.control == "not_yet" and not waiting.any():
+            nobody += list(members)
+            continue
         firms = members.union(cohort.index[waiting])
         arms = pd.DataFrame({"unit": firms, "cohort": g, "treated": firms.isin(members)})
         stacked.append(
@@ -271,6 +281,8 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
                 there=firms.isin(at_base.index)
             )
         )
+    if nobody:
+        left[f"{_PARTICIPANT}: every other firm had joined by then"] = nobody
     if not stacked:
         raise DesignError(
             "No participant can be matched: no cohort joined between the second and the last year."
@@ -344,6 +356,12 @@ def _timing_notes(
     if settings.control == "never":
         return ()
     notes = []
+    span = last - int(frame["cohort"].min())
+    if settings.years_after > span:
+        raise DesignError(
+            f"years_after={settings.years_after} asks who had not joined so long after the first participants, and the panel ends "
+            f"{counted(span, 'year')} after they did: write {span} or less."
+        )
     if joined_later:
         notes.append(
             f"{counted(joined_later, 'firm')} that joined after {last}, the last year of the panel, {by_number(joined_later, 'stands', 'stand')} among "
@@ -355,6 +373,10 @@ def _timing_notes(
         notes.append(
             f"{counted(both, 'participant')} of later cohorts {by_number(both, 'stands', 'stand')} among the comparison firms of earlier ones, until the "
             "year before joining."
+        )
+    if not notes:
+        notes.append(
+            "No firm that joins later waits long enough: the comparison firms are those that never join."
         )
     return tuple(notes)
 
@@ -436,15 +458,9 @@ def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
         role = "score" if column == settings.given else "base weight"
         what = "a covariate" if column in settings.on else f"a {role}"
         bad = not_numbers(values)
-        faults += [
-            Fault(
-                f"{what} must be a number, at index {data.index[i]}",
-                _number_instead(what, settings),
-                column=column,
-                value=values.iloc[i],
-            )
-            for i in bad[:_SHOWN]
-        ]
+        faults += _cell_faults(
+            values, bad, f"{what} must be a number", _number_instead(what, settings)
+        )
         if len(bad):
             continue
         number = values
@@ -452,19 +468,40 @@ def _as_numbers(data: pd.DataFrame, settings: MatchSettings) -> pd.DataFrame:
             floats = values.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
             number = pd.Series(floats, index=data.index, copy=False)
         infinite = np.flatnonzero(np.isinf(number.to_numpy()))
-        faults += [
-            Fault(
-                f"{what} must be finite, at index {data.index[i]}",
-                "leave the cell empty, or correct it (the logarithm of 0 is a common cause)",
-                column=column,
-                value=number.iloc[i],
-            )
-            for i in infinite[:_SHOWN]
-        ]
+        faults += _cell_faults(
+            number,
+            infinite,
+            f"{what} must be finite",
+            "leave the cell empty, or correct it (the logarithm of 0 is a common cause)",
+        )
         columns[column] = number
     if faults:
         raise DesignError("A column of the match does not hold finite numbers.", faults)
     return lazy_frame(columns, data.index)
+
+
+def _cell_faults(
+    values: pd.Series, rows: Sequence[int] | IntArray, problem: str, remedy: str
+) -> list[Fault]:
+    """A fault for each of these cells; where most of the column is wrong, one for all, and else of very many the first and their number."""
+    name = str(values.name)
+    if len(rows) > _FEW_CELLS and 2 * len(rows) > len(values):
+        shown = ", ".join(repr(v) for v in pd.unique(values.iloc[rows])[:3])
+        return [
+            Fault(
+                f"{problem}, in {len(rows):,} of {len(values):,} rows ({shown}, ...)",
+                remedy,
+                column=name,
+            )
+        ]
+    faults = [
+        Fault(f"{problem}, at index {values.index[i]}", remedy, column=name, value=values.iloc[i])
+        for i in rows[:_SHOWN]
+    ]
+    more = len(rows) - len(faults)
+    if more:
+        faults.append(Fault(f"{more:,} more rows like these", remedy, column=name, count=more))
+    return faults
 
 
 def _number_instead(what: str, settings: MatchSettings) -> str:

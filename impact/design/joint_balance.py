@@ -300,14 +300,14 @@ def joint_table(before: JointTest, after: JointTest) -> pd.DataFrame:
     return table.astype({"df": "Int64"})
 
 
-def joint_sentence(table: pd.DataFrame) -> str:
-    """One line on the joint test; nothing where it is defined neither before nor after."""
+def joint_sentence(table: pd.DataFrame, what: str = "matching") -> str:
+    """One line on the joint test; nothing where it is defined neither before nor after `what`."""
     known = table[table["p_value"].notna()]
     said, names = [], known["test"].map(TESTS).tolist()
     for (when, row), name in zip(known.iterrows(), names, strict=True):
         p = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.3f}"
         of = f" ({name})" if len(set(names)) > 1 else ""
-        said.append(f"{when} matching chi2({row['df']}) = {row['statistic']:.1f}, {p}{of}")
+        said.append(f"{when} {what} chi2({row['df']}) = {row['statistic']:.1f}, {p}{of}")
     if not said:
         return ""
     which = f" ({names[0]})" if len(set(names)) == 1 else ""

@@ -445,7 +445,11 @@ class MatchResult:
             shown.to_string(index=False, float_format=lambda x: f"{x:.3f}"),
             self.methods_sentence(),
         ]
-        parts.append(joint_sentence(self.joint_balance()))
+        parts.append(
+            joint_sentence(
+                self.joint_balance(), "weighting" if self.kind == "weights" else "matching"
+            )
+        )
         if self.candidates["distance"].notna().any():
             parts.append(overlap_sentence(self.overlap()))
         return "\n".join([*(part for part in parts if part), *self.notes])

@@ -215,6 +215,10 @@ def with_lags(on: tuple[str, ...], lags: Mapping[str, int]) -> tuple[str, ...]:
     >>> with_lags(("size",), {"exports": 2})
     ('size', 'exports', 'exports_2_before')
     """
+    if not isinstance(lags, Mapping):
+        raise DesignError(
+            f"lags is {lags!r}; it names columns with their numbers of years, as {{'exports': 2}} does."
+        )
     for column, most in lags.items():
         if isinstance(most, bool) or not isinstance(most, (int, np.integer)) or most < 1:
             raise DesignError(

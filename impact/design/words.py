@@ -16,6 +16,7 @@ _SCORES = {
     "probit": "the probability of joining estimated by probit",
     "mahalanobis": "the Mahalanobis distance between covariates",
 }
+_ALIKE = 0.0005
 _ORDERS = {
     "largest": "participants with the largest score choosing first",
     "smallest": "participants with the smallest score choosing first",
@@ -255,7 +256,9 @@ def _worst(
     said = []
     for when in ("before", "after"):
         size = covariates[f"smd_{when}"].abs()
-        if size.notna().any():
+        if size.max() < _ALIKE:  # which one is the largest is a matter of rounding
+            said.append(f"below {_ALIKE:g} {when} {what}")
+        elif size.notna().any():
             row = covariates.loc[size.idxmax()]
             name = labels.get(row["covariate"], row["covariate"])
             if "cohort" in row.index:

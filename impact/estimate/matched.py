@@ -199,6 +199,11 @@ def _estimated(
     estimate: Callable[[Cell, FloatArray], tuple[float, FloatArray]],
 ) -> EffectResult:
     """Read the columns, compare the arms, and put the one row together."""
+    if request.outcome in matched.settings.columns:
+        raise EstimationError(
+            f"'{request.outcome}' was matched on, so the arms were made alike in it: its difference says how good the match is (balance()), and "
+            "nothing about the programme. Name an outcome of a later year."
+        )
     frame = cross_section(matched)
     arms = arms_of(matched, frame.index)
     outcome, *columns = numbers_of(frame, [request.outcome, *names])
@@ -238,7 +243,7 @@ def _estimated(
             *lost_note(cell, request, arms.what),
             *notes,
             *said,
-            *([] if single else few_clusters(firms)),
+            *([] if single else few_clusters(firms, [cell])),
             *score_note(matched),
         ),
         source=matched,

@@ -19,6 +19,7 @@ from impact.estimate.firm_periods import firm_periods, panel_of
 from impact.estimate.matched_words import (
     counts_of,
     matched_note,
+    never_candidates,
     panel_notes,
     refuse_replacement,
     score_note,
@@ -192,7 +193,7 @@ def _by_cohort(
         variance=variance_words(request, arms, own is not None),
         notes=(
             *data.notes,
-            *(() if matched.kind == "pairs" else matched_note(matched)),
+            *(never_candidates if matched.kind == "pairs" else matched_note)(matched),
             *score_note(matched),
             *panel_notes(request, arms, cells, terms, reasons, firms),
         ),

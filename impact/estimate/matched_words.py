@@ -9,6 +9,7 @@ import pandas as pd
 
 from impact.core.errors import EstimationError
 from impact.core.whole_numbers import by_number, counted
+from impact.design.candidates import NOT_CANDIDATES
 from impact.design.match import MatchResult
 from impact.estimate.arms import Cell, MatchedSets, WeightedArms
 from impact.estimate.request import AttRequest
@@ -47,15 +48,22 @@ def matched_note(matched: MatchResult) -> tuple[str, ...]:
     """Who was not matched, and so has no part in the effect."""
     sizes = matched.sizes()["n_treated"].astype(int)
     left, lost = int(sizes["after"]), int(sizes["before"] - sizes["after"])
+    never = never_candidates(matched)
     if not lost:
-        return ()
+        return never
     on = f"{left:,} of {counted(int(sizes['before']), 'participant')} that {by_number(left, 'was', 'were')}"
     other, none = by_number(lost, "other", "others"), by_number(lost, "it", "them")
     if matched.kind == "weights":
-        return (f"The effect is on the {on} given weight; nothing is said on the {other}.",)
+        return (*never, f"The effect is on the {on} given weight; nothing is said on the {other}.")
     return (
+        *never,
         f"The effect is on the {on} matched; the {other} found no comparison firm (none was left, or none like {none}), and nothing is said on {none}.",
     )
+
+
+def never_candidates(matched: MatchResult) -> tuple[str, ...]:
+    """The note of the match on participants that never came to be compared."""
+    return tuple(note for note in matched.notes if note.startswith(NOT_CANDIDATES))
 
 
 def score_note(matched: MatchResult) -> tuple[str, ...]:
@@ -63,7 +71,7 @@ def score_note(matched: MatchResult) -> tuple[str, ...]:
     if matched.kind == "weights" or matched.score_model is None:
         return ()
     return (
-        "The score is taken as known: that it was estimated makes these standard errors too large, if anything (Abadie and Imbens 2016).",
+        "The score is taken as known: that it was estimated can make these standard errors too large or too small (Abadie and Imbens 2016).",
     )
 
 
@@ -117,7 +125,7 @@ def panel_notes(
     for reason in dict.fromkeys(r for r in reasons if r):
         which = [t for t, r in zip(terms, reasons, strict=True) if r == reason]
         notes.append(f"{_some(which)}: {reason}.")
-    return [*notes, *few_clusters(firms)]
+    return [*notes, *few_clusters(firms, cells)]
 
 
 def _some(items: Sequence[str]) -> str:
@@ -125,12 +133,16 @@ def _some(items: Sequence[str]) -> str:
     return ", ".join(items[:_SHOWN_TERMS]) + (f" and {more} more" if more > 0 else "")
 
 
-def few_clusters(firms: pd.DataFrame) -> list[str]:
-    """A warning where normal critical values may not hold."""
-    clusters = firms["cluster"].nunique()
-    if clusters >= FEW_SETS:
+def few_clusters(firms: pd.DataFrame, cells: Sequence[Cell]) -> list[str]:
+    """A warning where normal critical values may not hold: few clusters in all, or few firms of an arm, however many the other has."""
+    clusters = int(firms["cluster"].nunique())
+    arms = [
+        (len(np.unique(np.concatenate([getattr(cell, arm) for cell in cells]))), one)
+        for arm, one in (("treated", "participant"), ("control", "comparison firm"))
+    ]
+    few, one = min([(clusters, "cluster"), *arms])
+    if few >= FEW_SETS:
         return []
     return [
-        f"Only {counted(clusters, 'cluster')} (fewer than {FEW_SETS}): normal critical values may make the "
-        "intervals too short."
+        f"Only {counted(few, one)} (fewer than {FEW_SETS}): normal critical values may make the intervals too short."
     ]

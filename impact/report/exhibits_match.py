@@ -109,7 +109,9 @@ def match_sentences(matched: MatchResult) -> dict[str, str]:
     """What `summary()` says in words, by what it is about."""
     said = {
         "method": matched.methods_sentence(),
-        "joint balance": joint_sentence(matched.joint_balance()),
+        "joint balance": joint_sentence(
+            matched.joint_balance(), "weighting" if matched.kind == "weights" else "matching"
+        ),
     }
     if matched.candidates["distance"].notna().any():
         said["overlap"] = overlap_sentence(matched.overlap())
