@@ -116,6 +116,8 @@ def att(
         source = data if isinstance(data, Panel) else inner
         raise zero_logarithm_refused(asked, frame, source)
     require_columns(frame, [outcome, *(covariates or ()), *([cluster] if cluster else [])])
+    if frame[outcome].isna().all():
+        raise EstimationError(f"'{outcome}' has no value in any of {len(frame):,} rows.")
     _refuse_participation(data, outcome)
     _refuse_looking_ahead(found, data, outcome)
     _refuse_weights_of_cohorts(found, data)

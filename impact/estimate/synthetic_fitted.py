@@ -56,7 +56,10 @@ def prepared(
     reasons = Reasons()
     blocks, plan = blocks_of(data, options, reasons)
     if not blocks:
-        raise EstimationError("No effect can be estimated. " + " ".join(reasons.notes()))
+        why = reasons.notes() or [
+            "No cohort has participants, comparison firms and two years before joining that are all observed."
+        ]
+        raise EstimationError("No effect can be estimated. " + " ".join(why))
     fits = [block.fit(data.outcome, options.zeta_omega) for block in blocks]
     return SyntheticData(data, blocks, fits, plan, reasons)
 
