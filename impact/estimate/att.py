@@ -117,7 +117,9 @@ def att(
         raise zero_logarithm_refused(asked, frame, source)
     require_columns(frame, [outcome, *(covariates or ()), *([cluster] if cluster else [])])
     if frame[outcome].isna().all():
-        raise EstimationError(f"'{outcome}' has no value in any of {len(frame):,} rows.")
+        raise EstimationError(
+            f"'{outcome}' has no value in any of {len(frame):,} rows; name the column that holds the outcome."
+        )
     _refuse_participation(data, outcome)
     _refuse_looking_ahead(found, data, outcome)
     _refuse_weights_of_cohorts(found, data)
