@@ -318,7 +318,7 @@ def test_matching_with_replacement_is_refused() -> None:
 
 def test_other_refusals() -> None:
     frame = by_hand()
-    with pytest.raises(EstimationError, match="No pair has 'exports'"):
+    with pytest.raises(EstimationError, match="'exports' has no value in any of 18 rows"):
         did(frame.assign(exports=np.nan))
     with pytest.raises(DataError):
         did(frame.assign(exports="many"))
