@@ -327,7 +327,7 @@ def test_other_refusals() -> None:
     data = cross_section()
     with pytest.raises(DataError, match="cannot be estimated on"):
         impact.att(section(data.assign(exports="many")), "exports", method="difference")
-    with pytest.raises(EstimationError, match="No pair has"):
+    with pytest.raises(EstimationError, match="has no value in any of 160 rows"):
         impact.att(section(data.assign(exports=np.nan)), "exports", method="difference")
     names = [f"v{i}" for i in range(6)]
     noise = np.random.default_rng(0).normal(size=(12, 6))
