@@ -15,6 +15,7 @@ from impact.core.errors import DataError, Fault
 from impact.core.ledger import Ledger
 
 _SHOWN = 50
+_COMPACT = 4  # whole numbers that span no more than so many times the rows
 _AHEAD = (
     "impact_looks_ahead"  # in the attributes of a frame: column -> years; pandas carries them along
 )
@@ -295,7 +296,7 @@ def panel(
         while cohort in frame:  # the caller's column of that name stays what it is
             cohort += "_"
         frame[cohort], notes = _derived_cohort(frame, unit, time, treatment)
-    ledger = Ledger.opened("panel", len(frame), int(frame[unit].nunique()))
+    ledger = Ledger.opened("panel", len(frame), len(as_codes(frame[unit])[1]))
     return Panel(frame, unit, time, cohort, treatment, weights, dict(labels or {}), ledger, notes)
 
 
@@ -313,6 +314,8 @@ def _key_faults(data: pd.DataFrame, unit: str, time: str) -> list[Fault]:
     faults += value_faults(
         data, time, whole, "the period is not a whole number", "write a year such as 2012"
     )
+    if not faults and _each_once(data[unit], data[time]):
+        return []
     again = data.duplicated([unit, time], keep=False) & data[unit].notna() & whole
     for (firm, period), rows in list(data[again].groupby([unit, time], sort=True))[:_SHOWN]:
         where = ", ".join(str(i) for i in rows.index[:4])
@@ -325,6 +328,16 @@ def _key_faults(data: pd.DataFrame, unit: str, time: str) -> list[Fault]:
             )
         )
     return faults
+
+
+def _each_once(unit: pd.Series, time: pd.Series) -> bool:
+    """Whether no firm stands twice in a period; False where that is not seen at once."""
+    if time.dtype.kind != "i":
+        return False
+    (firms, of_firms), (years, of_years) = as_codes(unit), as_codes(time)
+    if len(of_firms) * len(of_years) > _COMPACT * len(firms):
+        return False
+    return int(np.bincount(firms * len(of_years) + years).max(initial=0)) <= 1
 
 
 def value_faults(
@@ -366,7 +379,7 @@ def _cohort_faults(data: pd.DataFrame, unit: str, cohort: str) -> list[Fault]:
         "the cohort is not a year",
         "write the first year of participation; leave it empty for never",
     )
-    firms, labels = pd.factorize(data[unit], sort=True)
+    firms, labels = as_codes(data[unit])
     known, values = firms >= 0, number.fillna(-1.0).to_numpy(dtype=np.float64)
     first = np.zeros(len(labels))
     first[firms[known]] = values[known]
@@ -408,5 +421,16 @@ def _derived_cohort(
 
 def as_codes(values: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """Sorted codes of a key column and its sorted levels, so that row order cannot matter."""
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "i" and len(values):
+        numbers = values.to_numpy()
+        low, high = int(numbers.min()), int(numbers.max())
+        if high - low < _COMPACT * len(
+            numbers
+        ):  # a table of the numbers that occur is faster than a hash
+            place = numbers - low
+            occurs = np.zeros(high - low + 1, dtype=bool)
+            occurs[place] = True
+            code = np.cumsum(occurs) - 1
+            return code[place].astype(np.int64, copy=False), np.flatnonzero(occurs) + low
     codes, levels = pd.factorize(values, sort=True)
-    return codes.astype(np.int64), np.asarray(levels)
+    return codes.astype(np.int64, copy=False), np.asarray(levels)
