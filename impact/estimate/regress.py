@@ -15,6 +15,7 @@ from impact.core.panel import Panel, require_columns
 from impact.core.tidy import estimate_table
 from impact.core.whole_numbers import by_number, counted
 from impact.engines.formula import ParsedFormula, effect_columns, effect_names, parse, with_stage_of
+from impact.engines.one_thread import on_one_thread
 from impact.estimate.effect import EffectResult
 from impact.estimate.regress_fit import Fit, fit_least_squares, fit_likelihood
 from impact.estimate.regress_iv import first_stage_notes, fit_two_stages
@@ -40,6 +41,7 @@ class _Asked:
     conf_level: float
 
 
+@on_one_thread
 def regress(
     formula: str,
     data: pd.DataFrame | Panel,
