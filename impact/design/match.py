@@ -43,6 +43,7 @@ from impact.design.paths import path_table
 from impact.design.quality import left_out, quality_table, unmatched_table
 from impact.design.request import DEFAULT_SEED, Estimand, MatchSettings, as_names, with_lags
 from impact.design.words import methods_sentence
+from impact.engines.one_thread import on_one_thread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -472,6 +473,7 @@ class MatchResult:
         return self.summary()
 
 
+@on_one_thread
 def match(
     data: pd.DataFrame | Panel,
     *,
