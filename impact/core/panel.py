@@ -308,6 +308,16 @@ def _key_faults(data: pd.DataFrame, unit: str, time: str) -> list[Fault]:
         "the firm identifier is missing",
         "fill it in, or drop the row",
     )
+    if pd.api.types.is_datetime64_any_dtype(data[time]):
+        return [
+            *faults,
+            Fault(
+                "the period is a date, not a whole number",
+                "write the year, as data[column].dt.year gives it",
+                column=time,
+                value=data[time].iloc[0] if len(data) else None,
+            ),
+        ]
     number = pd.to_numeric(data[time], errors="coerce")
     with np.errstate(invalid="ignore"):
         whole = number.notna() & (number == np.floor(number)) & np.isfinite(number)

@@ -299,7 +299,8 @@ def _steps(
                 np.zeros(len(y), dtype=bool) if escaped is None else escaped, step,
             )  # fmt: skip
     raise EstimationError(
-        f"The likelihood has no maximum that {_STEPS} steps could find. Look for a term that is 0 wherever the outcome is above 0."
+        f"The likelihood has no maximum that {_STEPS} steps could find. Look for a term, or a sum of terms, that tells the outcome "
+        "without error: one that is 0 wherever an amount is above 0, or larger for every 1 than for any 0 of a yes or no."
     )
 
 

@@ -114,11 +114,19 @@ def effect_columns(effects: tuple[str, ...]) -> list[str]:
 
 def _variables(text: str, formula: str) -> list[str]:
     from formulaic import Formula
-    from formulaic.errors import FormulaSyntaxError
+    from formulaic.errors import FormulaParsingError, FormulaSyntaxError
 
+    powers = text
+    while (inner := re.sub(r"\w*\([^()]*\)", "", powers)) != powers:
+        powers = inner  # what stands in parentheses is a function's, or a sum whose power is its interactions
+    power = re.search(r"([A-Za-z_]\w*)\s*(?:\^|\*\*)\s*\d", powers)
+    if power:
+        raise EstimationError(
+            f"A power of one column, as in {power.group(0)!r}, means the column itself in a formula: write I({power.group(1)}**2)."
+        )
     try:
         return sorted(str(v) for v in Formula(text).required_variables)
-    except FormulaSyntaxError as error:
+    except (FormulaSyntaxError, FormulaParsingError) as error:
         raise EstimationError(f"The formula {formula!r} cannot be read: {error}") from error
 
 

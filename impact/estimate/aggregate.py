@@ -7,7 +7,7 @@ are in the influence functions here (Callaway and Sant'Anna 2021, section 3 and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,20 +115,16 @@ class _Cells:
     def counts(self, rows: Sequence[_Row]) -> pd.DataFrame:
         """Different firms behind each row.
 
-        Firms with influence on a cell are counted once. A firm whose change equals the mean exactly has
-        none, so the counts of the cells are the lower limit: cohorts add up, comparison firms do not.
+        A firm is counted once where the method says what each firm is in each cell. Where it does not, the counts of the cells give a lower limit:
+        participants of cohorts add up, comparison firms need not be others.
         """
         inside = np.zeros((len(self.estimate), len(rows)), dtype=np.float32)
         for j, row in enumerate(rows):
             inside[row.cells, j] = 1.0
-        if self.part is None:
-            touched = self.influence != 0
-            own = self.sizes.code[:, None] == self.sizes.of_cell
-            own &= (self.sizes.weight != 0)[:, None]
-            arms = (touched & own, touched & ~own)
-        else:
+        counted = [np.zeros(len(rows)), np.zeros(len(rows))]
+        if self.part is not None:
             arms = (self.part == 1, self.part == 2)
-        counted = [(_times(arm.astype(np.float32), inside) > 0).sum(axis=0) for arm in arms]
+            counted = [(_times(arm.astype(np.float32), inside) > 0).sum(axis=0) for arm in arms]
         found = []
         for j, row in enumerate(rows):
             table = self.table.iloc[row.cells]
@@ -202,6 +198,7 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
             "No cell from joining on has an estimate with a standard error; there is nothing to "
             "average. " + " ".join(effect.notes)
         )
+    rows = _without_references(rows, cells)
     estimate, influence = cells.averages(rows)
     baseline, baseline_influence = cells.baselines(rows)
     notes = [*effect.notes, *_missing_notes(missing), *_pre_period_notes(kind, rows, influence)]
@@ -372,6 +369,18 @@ _NO_SIZES = _Sizes(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
 def _overall_rows(table: pd.DataFrame) -> list[_Row]:
     cells = np.flatnonzero(table["event_time"] >= 0)
     return [_Row("ATT", {}, cells, by_size=True)] if len(cells) else []
+
+
+def _without_references(rows: list[_Row], cells: _Cells) -> list[_Row]:
+    """Drop cells before joining that are 0 by construction from rows that hold others, which they would pull to 0.
+
+    With a universal base and a gap in the years, the base of one cohort is as long before joining as a tested year of another.
+    """
+    early = cells.table["event_time"].to_numpy() < 0
+    made = early & (cells.estimate == 0) & ~cells.influence.any(axis=0)
+    if not made.any():
+        return rows
+    return [r if made[r.cells].all() else replace(r, cells=r.cells[~made[r.cells]]) for r in rows]
 
 
 def _event_rows(table: pd.DataFrame) -> list[_Row]:

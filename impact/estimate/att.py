@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from impact.core.errors import EstimationError
 from impact.core.panel import Panel, require_columns, require_panel
@@ -103,6 +106,7 @@ def att(
     """
     if not isinstance(data, (Panel, MatchResult)):
         data = require_panel(data, "att")
+    _check_kinds(outcome, cluster, conf_level, seed)
     if method is None:
         raise _no_method(data)
     found = METHODS.find("att", method)
@@ -175,6 +179,21 @@ def _refuse_participation(data: Panel | MatchResult, outcome: str) -> None:
             f"'{outcome}' is the {roles[outcome]}: it says who participates, and participation has no effect on itself. Name the column "
             "of an outcome."
         )
+
+
+def _check_kinds(outcome: object, cluster: object, conf_level: object, seed: object) -> None:
+    """One column of the outcome, one of the clusters, a level between 0 and 1, a seed from 0."""
+    for name, value in (("outcome", outcome), ("cluster", cluster)):
+        if not (isinstance(value, str) or (value is None and name == "cluster")):
+            raise EstimationError(f"{name} is {value!r}; name one column.")
+    number = isinstance(conf_level, Real) and not isinstance(conf_level, bool)
+    if not number or not 0 < float(conf_level) < 1:  # type: ignore[arg-type]
+        raise EstimationError(
+            f"conf_level is {conf_level!r}; it lies between 0 and 1, as 0.95 does."
+        )
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if seed is not None and not (whole and int(seed) >= 0):  # type: ignore[call-overload]
+        raise EstimationError(f"seed is {seed!r}; it is a whole number from 0.")
 
 
 def _refuse_looking_ahead(method: Method, data: Panel | MatchResult, outcome: str) -> None:

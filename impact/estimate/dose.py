@@ -19,9 +19,10 @@ from impact.estimate.did_scores import BoolArray
 from impact.estimate.dose_shapes import Curve, DoseOptions, choose_curve
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.lone_cluster import lone_cluster
 from impact.estimate.request import AttRequest
-from impact.estimate.staggered import Reasons, cluster_notes, joining, require_participants
+from impact.estimate.staggered import Reasons, joining, require_participants
 from impact.estimate.two_way import IntArray
 
 MEANING = (

@@ -20,10 +20,10 @@ from impact.estimate.etwfe_families import FAMILIES, Family
 from impact.estimate.etwfe_firm import FirmFit, fit_firms
 from impact.estimate.etwfe_layout import Block, Place, blocks_of, plan_of
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.request import AttRequest
 from impact.estimate.staggered import (
     CohortYear,
-    cluster_notes,
     joining,
     key_table,
     periods_option,

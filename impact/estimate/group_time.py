@@ -99,6 +99,7 @@ class _Cells:
     influence: FloatArray
     baseline: FloatArray
     baseline_influence: FloatArray
+    part: npt.NDArray[np.int8]
     n_treated: npt.NDArray[np.int64]
     n_control: npt.NDArray[np.int64]
     reasons: dict[str, list[str]] = field(default_factory=dict)
@@ -214,12 +215,13 @@ def group_time(request: AttRequest) -> EffectResult:
         label=panel.label(request.outcome),
         conf_level=request.conf_level,
         variance=f"standard errors from influence functions, clustered by {by}",
-        notes=(*data.notes, *_reason_notes(cells), *_cluster_notes(data)),
+        notes=(*data.notes, *_reason_notes(cells), *cluster_notes(data)),
         source=request.data,
         seed=request.seed,
         anticipation=options.anticipation,
         baseline=cells.baseline,
         baseline_influence=cells.baseline_influence,
+        part=cells.part,
     )
 
 
@@ -338,7 +340,7 @@ def _estimate(
     n, k = len(data.units), len(plan)
     count = np.zeros(k, dtype=np.int64)
     cells = _Cells(
-        plan, np.full(k, np.nan), np.zeros((n, k)), np.full(k, np.nan), np.zeros((n, k)), count, count.copy()
+        plan, np.full(k, np.nan), np.zeros((n, k)), np.full(k, np.nan), np.zeros((n, k)), np.zeros((n, k), np.int8), count, count.copy()
     )  # fmt: skip
     clusters = pd.factorize(data.cluster)[0]
     rows_apart = options.unbalanced == "cross_sections"
@@ -407,6 +409,7 @@ def _fill(
     mean = own @ after / own.sum()
     cells.estimate[where] = score.att
     cells.baseline[where] = mean - score.att
+    cells.part[rows, where] = np.where(treated, 1, 2).astype(np.int8)[:, None]
     block = score.influence
     block *= scale
     cells.influence[rows, where] = block
@@ -457,6 +460,7 @@ def _fill_rows(
     n = len(members)
     moved = np.bincount(firm, score.influence, minlength=n) * scale
     cells.estimate[i], cells.baseline[i] = score.att, score.after - score.att
+    cells.part[members, i] = np.where(treated, 1, 2)
     cells.influence[members, i] = moved
     after = np.bincount(firm, score.after_influence, minlength=n) * scale
     cells.baseline_influence[members, i] = after - moved
@@ -528,12 +532,17 @@ def _reason_notes(cells: _Cells) -> list[str]:
     return notes
 
 
-def _cluster_notes(data: FirmPeriods) -> list[str]:
-    """Warn where the normal approximation rests on few treated clusters."""
-    count = len(pd.unique(data.cluster[np.isfinite(data.cohort)]))
-    if count >= FEW_CLUSTERS:
+def cluster_notes(data: FirmPeriods) -> list[str]:
+    """Warn where the normal approximation rests on few clusters of either arm."""
+    joined = np.isfinite(data.cohort)
+    arms = [
+        (data.cluster[joined], "participating cluster"),
+        (data.cluster[~joined], "comparison cluster"),
+    ]
+    few, one = min((len(pd.unique(clusters)), one) for clusters, one in arms if len(clusters))
+    if few >= FEW_CLUSTERS:
         return []
     return [
-        f"Only {counted(count, 'participating cluster')} (fewer than {FEW_CLUSTERS}): normal critical values may "
-        "make the intervals too short."
+        f"Only {counted(few, one)} (fewer than {FEW_CLUSTERS}): normal critical values may make the intervals too short. "
+        "impact.randomization_test asks less of large numbers."
     ]

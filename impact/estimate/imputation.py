@@ -20,11 +20,11 @@ from impact.core.registry import METHODS
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.request import AttRequest
 from impact.estimate.staggered import (
     CohortYear,
     Reasons,
-    cluster_notes,
     cluster_range,
     cohorts_of,
     joining,

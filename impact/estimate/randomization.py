@@ -21,6 +21,11 @@ from impact.estimate.effect import Aggregation, EffectResult
 IntArray = npt.NDArray[np.int64]
 Statistic = Literal["statistic", "estimate"]
 
+_BY_PATHS = {
+    "switching": "who took part in each year",
+    "dose": "how much each firm received",
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RandomizationResult:
@@ -82,7 +87,7 @@ def randomization_test(
     method : str
         An estimator of `impact.att` for panels.
     aggregate : {"overall", "event", "cohort", "calendar"} or None
-        What is tested; None for the estimator's own rows.
+        What is tested; None for the estimator's own rows, as for estimators that have no cells to average.
     cluster : str, optional
         Column of the groups that joined together; each firm by itself where missing.
     strata : str, optional
@@ -126,8 +131,14 @@ def randomization_test(
 
     def estimated(of: Panel) -> EffectResult:
         found = att(of, outcome, method=method, cluster=cluster, **options)
-        return found if aggregate is None else found.aggregate(aggregate)
+        cells = found.aggregation is None and {"cohort", "event_time"} <= set(found.estimates)
+        return found.aggregate(aggregate) if aggregate is not None and cells else found
 
+    if method in _BY_PATHS:
+        raise EstimationError(
+            f"{method} reads {_BY_PATHS[method]}, which does not move with the year of joining that is permuted here; choose a method that compares "
+            "years of joining, such as 'group_time'."
+        )
     lots = _lots(panel, cluster, strata)
     effect = estimated(panel)
     terms = list(effect.estimates["term"])
@@ -143,6 +154,10 @@ def randomization_test(
     if not rows:
         raise EstimationError("No permutation could be estimated, so nothing can be tested.")
     drawn = pd.DataFrame(np.array(rows), columns=terms)
+    if len(rows) > 1 and (drawn.nunique(dropna=False) == 1).all():
+        raise EstimationError(
+            "Every permutation gives the same number, so the estimator does not use the years of joining that were permuted."
+        )
     return RandomizationResult(
         _table(effect, drawn, statistic, complete=complete and not failed),
         drawn,

@@ -80,7 +80,8 @@ def variance_of(fit: Fit, kind: str, small_sample: str) -> Variance:
         fit, small_sample, n, {name: (f.size, False) for name, f in fit.sample.effects.items()}
     )
     vcov = fit.bread @ gram(fit.design, fit.slopes**2) @ fit.bread
-    words = f"standard errors robust to unequal variances (HC1), factor {_words(fit, small_sample, rows=True)}"
+    named = "HC0" if small_sample == "none" else "HC1"
+    words = f"standard errors robust to unequal variances ({named}), factor {_words(fit, small_sample, rows=True)}"
     return Variance(vcov * factor, df, small_sample, words, None, factor)
 
 

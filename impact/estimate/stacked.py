@@ -20,12 +20,12 @@ from impact.core.whole_numbers import counted
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.lone_cluster import lone_cluster
 from impact.estimate.request import AttRequest
 from impact.estimate.staggered import (
     CohortYear,
     Reasons,
-    cluster_notes,
     cohorts_of,
     joining,
     key_table,

@@ -10,10 +10,8 @@ import numpy as np
 import pandas as pd
 
 from impact.core.errors import EstimationError
-from impact.core.whole_numbers import counted
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.firm_periods import FirmPeriods
-from impact.estimate.group_time import FEW_CLUSTERS
 from impact.estimate.two_way import IntArray
 
 _SHOWN_TERMS = 6
@@ -70,6 +68,11 @@ def periods_option(given: Mapping[str, Any], name: str) -> int:
 
 def joining(data: FirmPeriods, anticipation: int) -> FirmPeriods:
     """Leave out who joined before the data can show it; who joins after the data end counts as never."""
+    if not len(data.periods) or not len(data.units):
+        raise EstimationError(
+            "No firm is observed before and after joining, so there is nothing to estimate on. "
+            + " ".join(data.notes)
+        )
     first, last = int(data.periods[0]), int(data.periods[-1])
     always = data.cohort <= first + anticipation
     values, counts = np.unique(data.cohort[always], return_counts=True)
@@ -119,6 +122,11 @@ def require_participants(data: FirmPeriods, outcome: str) -> None:
     """
     if np.isfinite(data.cohort).any():
         return
+    if not len(data.periods) or not len(data.units):
+        raise EstimationError(
+            "No firm is observed before and after joining, so there is nothing to estimate on. "
+            + " ".join(data.notes)
+        )
     first, last = int(data.periods[0]), int(data.periods[-1])
     raise EstimationError(
         f"No firm joins between the second and the last period ({first} to {last}) with '{outcome}' observed; an effect needs "
@@ -157,14 +165,3 @@ def cluster_range(clusters: IntArray, inside: BoolArray) -> tuple[IntArray, IntA
     most = np.iinfo(np.int64).max
     low = np.where(inside, clusters[:, None], most).min(axis=0, initial=most)
     return low, np.where(inside, clusters[:, None], -1).max(axis=0, initial=-1)
-
-
-def cluster_notes(data: FirmPeriods) -> list[str]:
-    """Warn where the normal approximation rests on few treated clusters."""
-    count = len(pd.unique(data.cluster[np.isfinite(data.cohort)]))
-    if count >= FEW_CLUSTERS:
-        return []
-    return [
-        f"Only {counted(count, 'participating cluster')} (fewer than {FEW_CLUSTERS}): normal critical values may "
-        "make the intervals too short."
-    ]

@@ -19,8 +19,9 @@ from impact.core.registry import METHODS
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.request import AttRequest
-from impact.estimate.staggered import Reasons, cluster_notes
+from impact.estimate.staggered import Reasons
 from impact.estimate.switching_adjacent import adjacent
 from impact.estimate.switching_paths import Paths, read_paths
 from impact.estimate.two_way import IntArray

@@ -12,9 +12,10 @@ from impact.core.inference import FloatArray
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.firm_periods import FirmPeriods, panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.lone_cluster import lone_cluster
 from impact.estimate.request import AttRequest
-from impact.estimate.staggered import Reasons, cluster_notes
+from impact.estimate.staggered import Reasons
 from impact.estimate.switching_paths import Paths
 from impact.estimate.two_way import IntArray
 

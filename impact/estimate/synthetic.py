@@ -13,8 +13,9 @@ from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.firm_periods import firm_periods, panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.request import AttRequest
-from impact.estimate.staggered import cluster_notes, key_table
+from impact.estimate.staggered import key_table
 from impact.estimate.synthetic_blocks import Block, SyntheticOptions
 from impact.estimate.synthetic_fit import (
     SyntheticFit,

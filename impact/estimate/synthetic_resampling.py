@@ -16,8 +16,9 @@ from impact.estimate.aggregate import _ROWS as AVERAGES
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.effect import EffectResult
 from impact.estimate.firm_periods import panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.request import AttRequest
-from impact.estimate.staggered import cluster_notes, key_table
+from impact.estimate.staggered import key_table
 from impact.estimate.synthetic_blocks import FEWEST_OTHERS, SyntheticOptions
 from impact.estimate.synthetic_fitted import SyntheticData, counts_of, estimates
 from impact.estimate.two_way import IntArray

@@ -24,9 +24,9 @@ from impact.estimate.bacon import (
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.lone_cluster import lone_cluster
 from impact.estimate.request import AttRequest
-from impact.estimate.staggered import cluster_notes
 from impact.estimate.two_way import TwoWay
 
 _ROUNDING = 1e-12  # of the largest weight: a weight of 0

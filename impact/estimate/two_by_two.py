@@ -24,10 +24,10 @@ from impact.estimate.did_scores import (
 )
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
+from impact.estimate.group_time import cluster_notes
 from impact.estimate.lone_cluster import lone_cluster
 from impact.estimate.request import AttRequest
 from impact.estimate.staggered import (
-    cluster_notes,
     cohorts_of,
     joining,
     require_participants,
