@@ -20,6 +20,7 @@ from impact.engines.one_thread import on_one_thread
 from impact.estimate.effect import Aggregation, EffectResult, effect_from_influence
 
 _SHOWN_TERMS = 6
+_UNTOLD = 0.1  # share of a row's weight whose noise may be left out of its standard error
 _BLOCK = 8_192  # firms
 
 
@@ -83,6 +84,7 @@ class _Cells:
     estimate: FloatArray  # (k,)
     influence: FloatArray  # (n, k)
     sizes: _Sizes
+    told: npt.NDArray[np.bool_]  # (k,): whether the cell has a standard error
     baseline: FloatArray | None = None  # (k,)
     baseline_influence: FloatArray | None = None  # (n, k)
     fixed_shares: bool = False
@@ -107,10 +109,19 @@ class _Cells:
             weights[row.cells, j] = share / share.sum()
         means = np.array([weights[r.cells, j] @ effects[r.cells] for j, r in enumerate(rows)])
         moved = _times(influence, weights)
+        moved[:, self.untold(rows) > _UNTOLD] = np.nan
         for j, row in enumerate(rows):
             if row.by_size and not self.fixed_shares:
                 moved[:, j] += self.sizes.through(row.cells, effects[row.cells] - means[j])
         return means, moved
+
+    def untold(self, rows: Sequence[_Row]) -> FloatArray:
+        """Share of each row's weight in cells whose noise cannot be told, such as those of a cohort of one firm."""
+        found = np.zeros(len(rows))
+        for j, row in enumerate(rows):
+            share = self.sizes.shares(row.cells) if row.by_size else np.ones(len(row.cells))
+            found[j] = float(share[~self.told[row.cells]].sum() / share.sum())
+        return found
 
     def counts(self, rows: Sequence[_Row]) -> pd.DataFrame:
         """Different firms behind each row.
@@ -165,7 +176,9 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
     -------
     EffectResult
         Sizes are sums of the firms' weights. Counts are the different firms behind a row. Cells
-        without an estimate or a standard error are left out and named in `notes`.
+        without an estimate are left out and named in `notes`. Cells without a standard error, such as those of a cohort of one firm, stay in, so
+        that the average is of the same participants; rows of which they are more than a tenth have no standard error, and that of
+        other rows leaves their noise out, which `notes` say.
 
     Raises
     ------
@@ -201,7 +214,11 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
     rows = _without_references(rows, cells)
     estimate, influence = cells.averages(rows)
     baseline, baseline_influence = cells.baselines(rows)
-    notes = [*effect.notes, *_missing_notes(missing), *_pre_period_notes(kind, rows, influence)]
+    notes = [
+        *effect.notes,
+        *_missing_notes(missing, cells, rows),
+        *_pre_period_notes(kind, rows, influence),
+    ]
     return _result(
         effect,
         keys=pd.DataFrame([{"term": row.term, **row.keys} for row in rows]),
@@ -336,10 +353,16 @@ def _usable_cells(effect: EffectResult) -> tuple[_Cells, list[str]]:
         )
     influence = effect.influence.to_numpy()
     estimate = table["estimate"].to_numpy(dtype=np.float64)
-    good = np.isfinite(influence.sum(axis=0)) & np.isfinite(estimate)
+    good = np.isfinite(estimate)
+    told = np.isfinite(influence.sum(axis=0))
+    if not told[
+        good
+    ].all():  # in the averages; what is not known of their noise is missing or small there
+        influence = np.where(told, influence, 0.0)
     kept = table[good].reset_index(drop=True)
     if not len(kept):
-        return _Cells(kept, estimate[good], influence[:, good], _NO_SIZES), table["term"].tolist()
+        nothing = _Cells(kept, estimate[good], influence[:, good], _NO_SIZES, told[good])
+        return nothing, table["term"].tolist()
     baseline, moved = effect.baseline, effect.baseline_influence
     if baseline is not None and moved is not None:
         known = np.isfinite(baseline) & np.isfinite(moved.sum(axis=0))
@@ -355,6 +378,7 @@ def _usable_cells(effect: EffectResult) -> tuple[_Cells, list[str]]:
         estimate=estimate[good],
         influence=influence if good.all() else influence[:, good],
         sizes=_Sizes.of(effect.firms, kept["cohort"].to_numpy()),
+        told=told[good],
         baseline=baseline,
         baseline_influence=moved,
         fixed_shares=effect.fixed_shares,
@@ -423,13 +447,25 @@ def _where(
     return np.flatnonzero(found if among is None else found & among)
 
 
-def _missing_notes(missing: list[str]) -> list[str]:
-    if not missing:
-        return []
-    shown = ", ".join(missing[:_SHOWN_TERMS])
-    if len(missing) > _SHOWN_TERMS:
-        shown += f" and {len(missing) - _SHOWN_TERMS} more"
-    return [f"Left out of the averages, without estimate or standard error: {shown}."]
+def _missing_notes(missing: list[str], cells: _Cells, rows: Sequence[_Row]) -> list[str]:
+    """Cells that are in no average, and those whose noise is in no standard error."""
+    notes = []
+    if missing:
+        notes.append(f"Left out of the averages, without an estimate: {_some(missing)}.")
+    share = cells.untold(rows)
+    if (share > 0).any():
+        within = {i for row in rows for i in row.cells.tolist() if not cells.told[i]}
+        terms = [str(cells.table["term"].iloc[i]) for i in sorted(within)]
+        notes.append(
+            f"In the averages, but without a standard error of their own: {_some(terms)}. Rows of which they are more than {_UNTOLD:.0%} have none; "
+            f"that of others leaves out their noise (up to {share[share <= _UNTOLD].max(initial=0.0):.1%} of a row)."
+        )
+    return notes
+
+
+def _some(terms: list[str]) -> str:
+    more = len(terms) - _SHOWN_TERMS
+    return ", ".join(terms[:_SHOWN_TERMS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _pre_period_notes(kind: str, rows: list[_Row], influence: FloatArray) -> list[str]:

@@ -156,7 +156,8 @@ class EffectResult:
         """The table of estimates and a sentence that says what it is."""
         shown = [c for c in self.estimates.columns if not self.estimates[c].isna().all()]
         table = self.estimates[shown].to_string(index=False, float_format=lambda x: f"{x:.4f}")
-        on = {"percent": ", per cent", "link": ", coefficient"}.get(self.scale, "")
+        of_link = self.scale == "link" and self.estimand != "coefficient"
+        on = ", per cent," if self.scale == "percent" else ", coefficient," if of_link else ""
         sentence = (
             f"{self.estimand} on {self.label}{on} by {self.method} ({self.family}); {self.variance}; "
             f"{self.conf_level:.0%} intervals."
@@ -167,7 +168,8 @@ class EffectResult:
         """Draw the estimates with pointwise intervals (grey) and the uniform band."""
         from impact.display.figures import effect_figure
 
-        return effect_figure(self.estimates, label=self.label)
+        unit = {"percent": ", per cent", "link": ", coefficient"}.get(self.scale, "")
+        return effect_figure(self.estimates, label=f"{self.label}{unit}")
 
     def __repr__(self) -> str:
         return self.summary()

@@ -128,28 +128,38 @@ def test_counts_where_no_outcome_changes() -> None:
     assert got["std_error"].isna().all()
 
 
-def test_cells_without_estimate_or_error_are_left_out_and_said() -> None:
+def test_cells_without_an_error_of_their_own_stay_in_the_averages_and_are_said() -> None:
+    """The estimand does not change because a cohort is one firm; csdid and diff-diff average over it, too."""
     frame = frame_of()
     alone = frame.loc[frame["joined"] == 5, "firm"].unique()[1:]
     effect = fit(frame[~frame["firm"].isin(alone)])  # cohort 5 is one firm
     assert effect.tidy().query("cohort == 5")["std_error"].isna().all()
     for kind in ("overall", "event", "cohort", "calendar"):
         got = effect.aggregate(kind)
-        assert any("Left out of the averages" in n and "ATT(5,5)" in n for n in got.notes), kind
-        assert got.tidy()["std_error"].notna().all(), kind
-    own = effect.tidy().query("cohort == 3 and event_time >= 0")["estimate"].mean()
-    assert effect.aggregate().tidy()["estimate"].item() == pytest.approx(own)
-    assert effect.aggregate("cohort").tidy()["cohort"].tolist() == [3]
+        said = "In the averages, but without a standard error of their own"
+        assert any(said in n and "ATT(5,5)" in n for n in got.notes), kind
+        rows = got.tidy()
+        lone = np.zeros(len(rows), dtype=bool)
+        if kind in ("cohort", "event"):  # rows of the one firm alone
+            lone = (
+                rows["cohort"] == 5 if kind == "cohort" else rows["event_time"] <= -2
+            ).to_numpy()
+        assert (rows["std_error"].isna() == lone).all(), kind
+    cells = effect.tidy().query("event_time >= 0")
+    whole = np.average(cells["estimate"], weights=np.where(cells["cohort"] == 3, 20, 1))
+    assert effect.aggregate().tidy()["estimate"].item() == pytest.approx(whole)
+    assert effect.aggregate("cohort").tidy()["cohort"].tolist() == [3, 5]
 
 
-def test_nothing_to_average() -> None:
+def test_an_average_that_rests_on_one_firm_has_no_standard_error() -> None:
     frame = frame_of()
     keep = [*frame.loc[frame["joined"] == 3, "firm"].unique()[:1]]
     keep += frame.loc[frame["joined"].isna(), "firm"].unique().tolist()
     effect = fit(frame[frame["firm"].isin(keep)])
     for kind in ("overall", "event", "cohort", "calendar"):
-        with pytest.raises(EstimationError, match="there is nothing to average"):
-            effect.aggregate(kind)
+        table = effect.aggregate(kind).tidy()
+        assert table["estimate"].notna().all()
+        assert table[["std_error", "p_value", "conf_low", "band_low"]].isna().all(axis=None)
 
 
 def test_reference_year_of_a_universal_base() -> None:

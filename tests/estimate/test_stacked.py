@@ -284,7 +284,9 @@ def test_one_firm_has_no_standard_error() -> None:
     table = effect.tidy()
     assert table.loc[table["cohort"] == 2013, "std_error"].isna().all()
     assert any("the cohort is one firm or one cluster" in note for note in effect.notes)
-    assert any("Left out of the averages" in note for note in effect.aggregate("event").notes)
+    averaged = effect.aggregate("event")
+    assert any("without a standard error of their own" in note for note in averaged.notes)
+    assert averaged.tidy()["estimate"].notna().all()
 
 
 @pytest.mark.parametrize(
