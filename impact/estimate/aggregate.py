@@ -217,7 +217,7 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
     notes = [
         *effect.notes,
         *_missing_notes(missing, cells, rows),
-        *_pre_period_notes(kind, rows, influence),
+        *_pre_period_notes(kind, rows, influence, effect.method),
     ]
     return _result(
         effect,
@@ -468,7 +468,11 @@ def _some(terms: list[str]) -> str:
     return ", ".join(terms[:_SHOWN_TERMS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _pre_period_notes(kind: str, rows: list[_Row], influence: FloatArray) -> list[str]:
+_EARLIER = {"imputation": "pretrends=2", "etwfe": "control='never'", "synthetic": "before=True"}
+"""What makes a method show years before joining, where it does not do so unasked."""
+
+
+def _pre_period_notes(kind: str, rows: list[_Row], influence: FloatArray, method: str) -> list[str]:
     """An event study with fewer than two tested years before joining says little on trends."""
     before = sum(
         row.keys.get("event_time", 0) < 0
@@ -477,6 +481,10 @@ def _pre_period_notes(kind: str, rows: list[_Row], influence: FloatArray) -> lis
     )
     if kind != "event" or before >= 2:
         return []
+    if not before and method in _EARLIER:
+        return [
+            f"No year before joining is shown, so this event study says nothing on whether trends were parallel; {_EARLIER[method]} adds them."
+        ]
     return [
         f"Fewer than two years before joining can be compared ({before}): the event study says little "
         "or nothing on whether trends were parallel."

@@ -206,7 +206,7 @@ def _comparison_notes(data: FirmPeriods, request: AttRequest) -> list[str]:
     if not forbidden:
         return [f"No comparison uses firms that already participate (weights: {parts})."]
     return [
-        f"{loud}: {100 * forbidden:.1f} % of its weight lies on forbidden comparisons, with firms that already participate and whose growing effects "
+        f"{loud}: {100 * forbidden:.1f} % of its weight lies on forbidden comparisons, with firms that already participate and whose changes of effect "
         f"are subtracted (weights: {parts}). impact.bacon lists them. {advice}"
     ]
 
