@@ -89,10 +89,10 @@ def test_size_and_power() -> None:
         )
         .tidy()["p_value"]
         .item()
-        for seed in range(40)
+        for seed in range(16)
     ]
     assert np.mean(np.array(null) <= 0.1) <= 0.25
-    assert 0.3 < np.mean(null) < 0.7
+    assert 0.25 < np.mean(null) < 0.75
     large = impact.randomization_test(
         as_panel(small(5, size=9.0)), "exports", method="group_time", draws=99
     )
