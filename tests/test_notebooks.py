@@ -5,14 +5,24 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def _tables_as_before() -> Iterator[None]:
+    """Chapters set how tables look; other tests must not see it."""
+    yield
+    for name in ("float_format", "width", "max_colwidth", "max_columns"):
+        pd.reset_option(f"display.{name}")
 
 
 def test_there_is_a_notebook() -> None:
