@@ -432,15 +432,14 @@ def _derived_cohort(
 def as_codes(values: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """Sorted codes of a key column and its sorted levels, so that row order cannot matter."""
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "i" and len(values):
-        numbers = values.to_numpy()
+        numbers = values.to_numpy(dtype=np.int64)  # the span of a narrow type does not fit into it
         low, high = int(numbers.min()), int(numbers.max())
-        if high - low < _COMPACT * len(
-            numbers
-        ):  # a table of the numbers that occur is faster than a hash
+        # A table of the numbers that occur is faster than a hash.
+        if high - low < _COMPACT * len(numbers):
             place = numbers - low
             occurs = np.zeros(high - low + 1, dtype=bool)
             occurs[place] = True
             code = np.cumsum(occurs) - 1
-            return code[place].astype(np.int64, copy=False), np.flatnonzero(occurs) + low
+            return code[place], np.flatnonzero(occurs) + low
     codes, levels = pd.factorize(values, sort=True)
     return codes.astype(np.int64, copy=False), np.asarray(levels)

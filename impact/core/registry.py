@@ -39,6 +39,10 @@ class Method:
         Names of the further keyword arguments it accepts.
     reference : str
         Paper and equation.
+    reads : str
+        What tells it who took part, where that is not the year of joining.
+    earlier : str
+        The option that shows years before joining, where they are not shown unasked.
     function : callable
         The implementation.
     """
@@ -54,6 +58,8 @@ class Method:
     needs: tuple[str, ...]
     options: tuple[str, ...]
     reference: str
+    reads: str
+    earlier: str
     function: Callable[..., Any]
 
 
@@ -77,6 +83,8 @@ class Registry:
         weights: bool = False,
         needs: tuple[str, ...] = (),
         options: tuple[str, ...] = (),
+        reads: str = "",
+        earlier: str = "",
     ) -> Callable[[F], F]:
         """Register the decorated function as method `name` of `verb`."""
 
@@ -96,6 +104,8 @@ class Registry:
                 needs,
                 options,
                 reference,
+                reads,
+                earlier,
                 function,
             )
             return function

@@ -262,6 +262,7 @@ def _from_panel(panel: Panel, values: pd.DataFrame, settings: MatchSettings) -> 
         left[f"joined after {last}, the last year: neither {_PARTICIPANT} nor {_CONTROL}"] = list(
             joined_later
         )
+    _check_wait(settings, [g for g, there in before.items() if there], last)
     known = _with_lags(panel, values, settings).assign(unit=panel.data[panel.unit].to_numpy())
     stacked = []
     nobody: list[Any] = []
@@ -349,6 +350,16 @@ def _check_panel(panel: Panel, settings: MatchSettings) -> None:
         raise DesignError("Participation itself cannot be matched on: take it out of `on`.")
 
 
+def _check_wait(settings: MatchSettings, cohorts: Sequence[float], last: int) -> None:
+    """Refuse a wait of which the panel cannot tell for any cohort."""
+    span = last - int(min(cohorts, default=last))
+    if cohorts and settings.years_after > span:
+        raise DesignError(
+            f"years_after={settings.years_after} asks who had not joined so long after the first participants, and the panel ends "
+            f"{counted(span, 'year')} after they did: write {span} or less."
+        )
+
+
 def _timing_notes(
     settings: MatchSettings, frame: pd.DataFrame, joined_later: int, last: int
 ) -> tuple[str, ...]:
@@ -356,12 +367,6 @@ def _timing_notes(
     if settings.control == "never":
         return ()
     notes = []
-    span = last - int(frame["cohort"].min())
-    if settings.years_after > span:
-        raise DesignError(
-            f"years_after={settings.years_after} asks who had not joined so long after the first participants, and the panel ends "
-            f"{counted(span, 'year')} after they did: write {span} or less."
-        )
     if joined_later:
         notes.append(
             f"{counted(joined_later, 'firm')} that joined after {last}, the last year of the panel, {by_number(joined_later, 'stands', 'stand')} among "

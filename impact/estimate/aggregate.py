@@ -16,6 +16,7 @@ import pandas as pd
 
 from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
+from impact.core.registry import METHODS
 from impact.engines.one_thread import on_one_thread
 from impact.estimate.effect import Aggregation, EffectResult, effect_from_influence
 
@@ -78,7 +79,7 @@ class _Sizes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cells:
-    """The cells of an effect that have an estimate and an influence function."""
+    """The cells of an effect that have an estimate; the influence is 0 where their noise is not told."""
 
     table: pd.DataFrame
     estimate: FloatArray  # (k,)
@@ -199,13 +200,13 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
     >>> effect.aggregate("overall").tidy()["estimate"].round(6).tolist()
     [0.24]
     """
-    if kind not in _ROWS:
+    if kind not in AVERAGES:
         raise EstimationError(
-            f"There is no aggregation {kind!r}; choose from {', '.join(map(repr, _ROWS))} (in R did: "
+            f"There is no aggregation {kind!r}; choose from {', '.join(map(repr, AVERAGES))} (in R did: "
             "simple, dynamic, group, calendar)."
         )
     cells, missing = _usable_cells(effect)
-    rows = _ROWS[kind](cells.table)
+    rows = AVERAGES[kind](cells.table)
     if not rows:
         raise EstimationError(
             "No cell from joining on has an estimate with a standard error; there is nothing to "
@@ -217,7 +218,7 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
     notes = [
         *effect.notes,
         *_missing_notes(missing, cells, rows),
-        *_pre_period_notes(kind, rows, influence, effect.method),
+        *_pre_period_notes(kind, rows, influence, _earlier(effect.method)),
     ]
     return _result(
         effect,
@@ -355,9 +356,8 @@ def _usable_cells(effect: EffectResult) -> tuple[_Cells, list[str]]:
     estimate = table["estimate"].to_numpy(dtype=np.float64)
     good = np.isfinite(estimate)
     told = np.isfinite(influence.sum(axis=0))
-    if not told[
-        good
-    ].all():  # in the averages; what is not known of their noise is missing or small there
+    # They are in the averages; what is not known of their noise is missing or small there.
+    if not told[good].all():
         influence = np.where(told, influence, 0.0)
     kept = table[good].reset_index(drop=True)
     if not len(kept):
@@ -365,14 +365,11 @@ def _usable_cells(effect: EffectResult) -> tuple[_Cells, list[str]]:
         return nothing, table["term"].tolist()
     baseline, moved = effect.baseline, effect.baseline_influence
     if baseline is not None and moved is not None:
-        known = np.isfinite(baseline) & np.isfinite(moved.sum(axis=0))
-        baseline = np.where(known, baseline, np.nan)[good]
-        # A missing baseline is missing in its own rows, and must not spoil others in a product.
-        moved = (
-            (moved if good.all() else moved[:, good])
-            if known.all()
-            else np.where(known, moved, 0.0)[:, good]
-        )
+        baseline = baseline[good]
+        # What is missing is missing in its own rows, and must not spoil others in a product.
+        known = np.isfinite(moved.sum(axis=0))
+        moved = moved if known.all() else np.where(known, moved, 0.0)
+        moved = moved if good.all() else moved[:, good]
     cells = _Cells(
         table=kept,
         estimate=estimate[good],
@@ -432,7 +429,7 @@ def _calendar_rows(table: pd.DataFrame) -> list[_Row]:
     ]
 
 
-_ROWS: dict[str, Callable[[pd.DataFrame], list[_Row]]] = {
+AVERAGES: dict[str, Callable[[pd.DataFrame], list[_Row]]] = {
     "overall": _overall_rows,
     "event": _event_rows,
     "cohort": _cohort_rows,
@@ -468,11 +465,14 @@ def _some(terms: list[str]) -> str:
     return ", ".join(terms[:_SHOWN_TERMS]) + (f" and {more} more" if more > 0 else "")
 
 
-_EARLIER = {"imputation": "pretrends=2", "etwfe": "control='never'", "synthetic": "before=True"}
-"""What makes a method show years before joining, where it does not do so unasked."""
+def _earlier(method: str) -> str:
+    """The option by which a method shows years before joining; nothing for an estimator that is not registered."""
+    return next((m.earlier for m in METHODS.of("att") if m.name == method), "")
 
 
-def _pre_period_notes(kind: str, rows: list[_Row], influence: FloatArray, method: str) -> list[str]:
+def _pre_period_notes(
+    kind: str, rows: list[_Row], influence: FloatArray, earlier: str
+) -> list[str]:
     """An event study with fewer than two tested years before joining says little on trends."""
     before = sum(
         row.keys.get("event_time", 0) < 0
@@ -481,9 +481,9 @@ def _pre_period_notes(kind: str, rows: list[_Row], influence: FloatArray, method
     )
     if kind != "event" or before >= 2:
         return []
-    if not before and method in _EARLIER:
+    if not before and earlier:
         return [
-            f"No year before joining is shown, so this event study says nothing on whether trends were parallel; {_EARLIER[method]} adds them."
+            f"No year before joining is shown, so this event study says nothing on whether trends were parallel; {earlier} adds them."
         ]
     return [
         f"Fewer than two years before joining can be compared ({before}): the event study says little "

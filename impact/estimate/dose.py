@@ -105,6 +105,7 @@ class _Rows:
     ),
     options=("dose", "shape", "bins", "knots", "at", "curve", "average", "control", "unbalanced"),
     reference="Callaway, Goodman-Bacon and Sant'Anna (2024), theorems 3.1-3.3, equations 4.1-4.3",
+    reads="how much each firm received",
 )
 def dose(request: AttRequest) -> EffectResult:
     """Estimate ATT(d): the effect on firms that received dose d, against none.

@@ -79,6 +79,7 @@ class EtwfeOptions:
     needs=("a period before joining", "firms that never join, or join later"),
     options=("control", "effects", "scale", "anticipation"),
     reference="Wooldridge (2021), sections 5-6; Wooldridge (2023), section 3",
+    earlier="control='never'",
 )
 def etwfe(request: AttRequest) -> EffectResult:
     """Estimate ATT(g, t) by a regression that gives every cohort and year of participation an effect of its own.

@@ -122,6 +122,7 @@ class _Rows:
     needs=("firm-years without participation, in every year that is to be estimated",),
     options=("by", "anticipation", "pretrends", "leave_one_out"),
     reference="Borusyak, Jaravel and Spiess (2024), theorems 1 to 3",
+    earlier="pretrends=2",
 )
 def imputation(request: AttRequest) -> EffectResult:
     """Estimate ATT(g, t) as the mean of outcome less imputed outcome without participation.

@@ -375,6 +375,8 @@ def _rows(formula: str, panel: Panel, cluster: str | None) -> tuple[str, _Rows]:
         raise EstimationError(
             "These models take no weights, and the panel has some. Make the panel without weights=, or use impact.regress, which takes them."
         )
+    if not (cluster is None or isinstance(cluster, str)):
+        raise EstimationError(f"cluster is {cluster!r}; name one column.")
     asked = asked_transform(parsed.outcome)
     if asked is not None and parsed.outcome not in frame:
         raise zero_logarithm_refused(asked, frame, panel)

@@ -14,17 +14,13 @@ import pandas as pd
 from impact.core.errors import EstimationError, ImpactError
 from impact.core.inference import FloatArray, share_beyond
 from impact.core.panel import Panel, require_panel
+from impact.core.registry import METHODS
 from impact.core.tidy import estimate_table
 from impact.estimate.att import att
 from impact.estimate.effect import Aggregation, EffectResult
 
 IntArray = npt.NDArray[np.int64]
 Statistic = Literal["statistic", "estimate"]
-
-_BY_PATHS = {
-    "switching": "who took part in each year",
-    "dose": "how much each firm received",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,9 +130,10 @@ def randomization_test(
         cells = found.aggregation is None and {"cohort", "event_time"} <= set(found.estimates)
         return found.aggregate(aggregate) if aggregate is not None and cells else found
 
-    if method in _BY_PATHS:
+    reads = METHODS.find("att", method).reads
+    if reads:
         raise EstimationError(
-            f"{method} reads {_BY_PATHS[method]}, which does not move with the year of joining that is permuted here; choose a method that compares "
+            f"{method} reads {reads}, which does not move with the year of joining that is permuted here; choose a method that compares "
             "years of joining, such as 'group_time'."
         )
     lots = _lots(panel, cluster, strata)

@@ -93,6 +93,7 @@ class SwitchingOptions:
     ),
     options=("effects", "by", "normalized", "switchers", "unbalanced", "small_sample"),
     reference="de Chaisemartin and D'Haultfoeuille (2024), equations 3-8; (2020), theorem 3",
+    reads="who took part in each year",
 )
 def switching(request: AttRequest) -> EffectResult:
     """Estimate effects of participation that firms enter and leave.

@@ -62,6 +62,7 @@ ONE_CLUSTER = (
         "unbalanced",
     ),
     reference="Arkhangelsky, Athey, Hirshberg, Imbens and Wager (2021); Clarke, Pailanir, Athey and Imbens (2023)",
+    earlier="before=True",
 )
 def synthetic(request: AttRequest) -> EffectResult:
     """Estimate ATT(g, t) by synthetic difference in differences.

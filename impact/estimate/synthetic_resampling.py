@@ -12,7 +12,7 @@ from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray, infer, uniform_critical_value
 from impact.core.tidy import estimate_table
 from impact.core.whole_numbers import counted
-from impact.estimate.aggregate import _ROWS as AVERAGES
+from impact.estimate.aggregate import AVERAGES
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.effect import EffectResult
 from impact.estimate.firm_periods import panel_of

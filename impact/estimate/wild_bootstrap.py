@@ -137,6 +137,10 @@ def wild_bootstrap(
     """
     if isinstance(draws, bool) or not isinstance(draws, (int, np.integer)) or draws < 99:
         raise EstimationError(f"draws is {draws!r}; it is a whole number from 99.")
+    if not isinstance(cluster, str):
+        raise EstimationError(
+            f"cluster is {cluster!r}; name one column, the bootstrap draws one way."
+        )
     if signs not in (None, "rademacher", "webb"):
         raise EstimationError(f"signs is {signs!r}; choose from 'rademacher', 'webb'.")
     own = data.weights if isinstance(data, Panel) and weights is None else weights

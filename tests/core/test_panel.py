@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from impact.core.errors import DataError
-from impact.core.panel import panel
+from impact.core.panel import as_codes, panel
 
 
 def rows(**change: object) -> pd.DataFrame:
@@ -100,3 +103,41 @@ def test_a_panel_without_cohort_says_so() -> None:
 def test_weights_must_be_positive() -> None:
     with pytest.raises(DataError, match="positive"):
         panel(rows(w=[1, 1, 0, 1, 1, 1]), unit="firm", time="year", weights="w")
+
+
+@given(
+    st.lists(st.integers(-120, 120), min_size=1, max_size=60),
+    st.sampled_from(["int8", "int16", "int32", "int64", "float64", "str"]),
+)
+def test_codes_are_those_of_pandas_whatever_the_type(numbers: list[int], kind: str) -> None:
+    """A narrow type does not hold the span of its own numbers."""
+    values = pd.Series(numbers, dtype=kind)
+    codes, levels = as_codes(values)
+    told, known = pd.factorize(values, sort=True)
+    np.testing.assert_array_equal(codes, told)
+    assert list(levels) == list(known)
+
+
+@given(st.integers(2, 12), st.integers(2, 6), st.data())
+def test_a_firm_year_that_stands_twice_is_found_and_no_other(
+    n: int, periods: int, data: st.DataObject
+) -> None:
+    frame = pd.DataFrame(
+        {"firm": np.repeat(np.arange(n), periods) - 3, "year": np.tile(np.arange(periods), n)}
+    )
+    assert len(panel(frame, unit="firm", time="year").data) == len(frame)
+    again = data.draw(st.integers(0, len(frame) - 1))
+    twice = pd.concat([frame, frame.iloc[[again]]], ignore_index=True)
+    with pytest.raises(DataError, match=f"stands 2 times in period {frame['year'].iloc[again]}"):
+        panel(twice, unit="firm", time="year")
+
+
+def test_what_is_written_into_the_frame_later_does_not_reach_the_panel() -> None:
+    frame = pd.DataFrame({"firm": [1, 1, 2, 2], "year": [1, 2, 1, 2], "y": [1.0, 2.0, 3.0, 4.0]})
+    made = panel(frame, unit="firm", time="year")
+    frame.loc[0, "y"] = 99.0
+    frame["y"] += 1
+    frame.iloc[1, 2] = -5.0
+    assert made.data["y"].tolist() == [1.0, 2.0, 3.0, 4.0]
+    made.data.loc[0, "y"] = 7.0
+    assert frame["y"].tolist() == [100.0, -5.0, 4.0, 5.0]

@@ -73,6 +73,11 @@ def test_years_after_keep_the_comparison_for_so_long() -> None:
     )
     assert matched.pairs[["treated", "control"]].values.tolist() == [["a", "n"], ["b", "f"]]
     assert "had not joined within 2 years after it" in matched.summary()
+    # b joins two years after a: one year after, it has not.
+    one = impact.match(
+        as_panel(by_hand()), on=["size"], distance="size", control="not_yet", years_after=1
+    )
+    assert one.pairs[["treated", "control"]].values.tolist()[0] == ["a", "b"]
     for wrong in (-1, 1.5, True):
         with pytest.raises(DesignError, match="whole number from 0"):
             impact.match(as_panel(by_hand()), on=["size"], control="not_yet", years_after=wrong)

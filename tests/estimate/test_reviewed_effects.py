@@ -147,3 +147,51 @@ def test_the_plain_sandwich_is_hc0() -> None:
         in impact.regress("exports ~ hours", frame, variance="hetero", small_sample="none").variance
     )
     assert "(HC1)" in impact.regress("exports ~ hours", frame, variance="hetero").variance
+
+
+def test_clusters_in_a_list_are_refused_where_one_way_is_all_there_is() -> None:
+    panel = impact.panel(firms(), unit="firm", time="year", cohort="joined")
+    with pytest.raises(EstimationError, match="name one column"):
+        impact.wild_bootstrap("exports ~ hours", panel, "hours", cluster=["region"])
+    with pytest.raises(EstimationError, match="name one column"):
+        impact.panel_model("exports ~ hours", panel, cluster=["region"])
+
+
+def lone(others: int) -> pd.DataFrame:
+    """Two participants' cohorts: one firm that joins in 3, and `others` that join in 5."""
+    frame = firms(30 + 3 * others)
+    one = frame.loc[frame["joined"] == 3, "firm"].unique()[:1]
+    many = frame.loc[frame["joined"] == 5, "firm"].unique()[:others]
+    return frame[frame["firm"].isin([*one, *many]) | frame["joined"].isna()]
+
+
+def test_the_share_of_a_lone_firm_decides_on_the_standard_error() -> None:
+    """Of 5 years in 2 cohorts: 4 of the one firm, 2 of each other; a tenth is 18 others."""
+    for others, told in ((17, False), (20, True)):
+        overall = fit("group_time", lone(others)).aggregate("overall").tidy().iloc[0]
+        assert np.isfinite(overall["estimate"])
+        assert np.isfinite(overall["std_error"]) == told, others
+
+
+def test_a_lone_firm_has_its_part_in_the_per_cent() -> None:
+    frame = lone(40).assign(exports=lambda f: f["exports"] + 10)
+    for method in ("group_time", "etwfe", "imputation"):
+        overall = fit(method, frame).aggregate("overall")
+        share = overall.percent().tidy().iloc[0]
+        assert overall.baseline is not None and np.isfinite(overall.baseline).all()
+        expected = 100 * overall.tidy()["estimate"].item() / overall.baseline[0]
+        assert share["estimate"] == pytest.approx(expected) and share["std_error"] > 0
+
+
+def test_an_event_study_without_earlier_years_names_the_option() -> None:
+    for method, option in (
+        ("imputation", "pretrends=2"),
+        ("etwfe", "control='never'"),
+        ("synthetic", "before=True"),
+    ):
+        said = " ".join(fit(method, firms()).aggregate("event").notes)
+        assert option in said, method
+        name, _, value = option.partition("=")
+        more = fit(method, firms(), **{name: {"2": 2, "True": True}.get(value, value.strip("'"))})
+        assert (more.aggregate("event").estimates["event_time"] < 0).any(), method
+        assert option not in " ".join(more.aggregate("event").notes)
