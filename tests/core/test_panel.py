@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from impact.core.errors import DataError
@@ -109,6 +109,7 @@ def test_weights_must_be_positive() -> None:
     st.lists(st.integers(-120, 120), min_size=1, max_size=60),
     st.sampled_from(["int8", "int16", "int32", "int64", "float64", "str"]),
 )
+@example(list(range(-120, 121, 2)), "int8")
 def test_codes_are_those_of_pandas_whatever_the_type(numbers: list[int], kind: str) -> None:
     """A narrow type does not hold the span of its own numbers."""
     values = pd.Series(numbers, dtype=kind)
