@@ -70,11 +70,12 @@ class _Sizes:
     def through(self, cells: npt.NDArray[np.int64], apart: FloatArray) -> FloatArray:
         """Influence of each firm by way of the sizes, `apart` being how far each cell is from the mean over all of them.
 
-        With sizes p and weights w = p / sum(p), the derivative of the mean with respect to p_k is (effect_k - mean) / sum(p).
+        With sizes p and weights w = p / sum(p), the derivative of the mean with respect to p_k is (effect_k - mean) / sum(p). Its mean over firms
+        is 0, since the p-weighted distances from a mean add up to nothing.
         """
         p = self.shares(cells)
         moved = np.bincount(self.of_cell[cells], apart, minlength=self.of_cell.max() + 1)
-        return np.asarray((self.weight * moved[self.code] - p @ apart) / p.sum())
+        return np.asarray(self.weight * moved[self.code] / p.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

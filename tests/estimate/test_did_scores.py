@@ -165,3 +165,15 @@ def test_comparison_firms_near_certain_to_join_are_trimmed() -> None:
     weighted = inverse_probability(change, treated, np.ones(600), design)
     change[300] = -1e6
     assert weighted.att == inverse_probability(change, treated, np.ones(600), design).att
+
+
+def test_the_logit_is_found_where_a_whole_step_would_overshoot() -> None:
+    """Heavy tails: Newton's steps unhalved end at probabilities of 0 and 1. The likelihood is concave, so its slope tells the maximum."""
+    rng, n = np.random.default_rng(56), 40
+    x = np.column_stack([np.ones(n), rng.standard_t(1.2, size=(n, 2))])
+    x[:, 1:] = (x[:, 1:] - x[:, 1:].mean(axis=0)) / x[:, 1:].std(axis=0)
+    index = np.clip(-2 + 4 * x[:, 1] - 3 * x[:, 2], -20, 20)
+    treated = rng.random(n) < 1 / (1 + np.exp(-index))
+    probability = logit_probability(treated, np.ones(n), x)
+    np.testing.assert_allclose(x.T @ (treated - probability), 0.0, atol=1e-6)
+    assert probability[treated].max() < 0.999999

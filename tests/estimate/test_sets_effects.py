@@ -249,5 +249,10 @@ def test_few_strata_of_which_many_hold_one_participant() -> None:
         estimates.append(row["estimate"])
         errors.append(row["std_error"])
         words.add(result.variance)
+        if "strata with one firm of an arm are clusters" in result.variance:
+            firms_of = frame.groupby(["a", "s"])["joined"].agg(["sum", "size"])
+            both = firms_of[(firms_of["sum"] > 0) & (firms_of["sum"] < firms_of["size"])]
+            alone = both[(both["sum"] == 1) | (both["size"] - both["sum"] == 1)]
+            assert row["n_clusters"] == both["size"].sum() - alone["size"].sum() + len(alone)
     assert any("strata with one firm of an arm are clusters" in said for said in words)
     assert 0.85 < np.mean(errors) / np.std(estimates) < 1.15
