@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         ReportError,
         StudyError,
     )
+    from impact.core.money import Money
     from impact.core.panel import Panel, panel
+    from impact.core.rate_tables import DeflatorTable, RateTable
     from impact.design.match import MatchResult, match
     from impact.diagnose.check import CheckResult, check
     from impact.estimate.att import att
@@ -43,18 +45,33 @@ if TYPE_CHECKING:
     from impact.outcomes.margins import Margins, margins
     from impact.outcomes.shipments import Shipments, shipments
     from impact.outcomes.spells import SpellTable, spells
+    from impact.read.ecb_rates import ecb_rates
     from impact.report.receive import Received, receive
+    from impact.value.additionality import (
+        Additionality,
+        AdditionalityResult,
+        additionality,
+        implied_deadweight,
+    )
+    from impact.value.benchmarks import benchmarks
     from impact.value.cost_effectiveness import ValueResult, cost_effectiveness
+    from impact.value.discounting import internal_rate_of_return, net_present_value
+    from impact.value.poisson_total import poisson_total
     from impact.value.ratio import RatioResult, ratio
+    from impact.value.resampled import bootstrap_value
+    from impact.value.shared_costs import share_costs
 
 __version__ = "0.1.0"
 
 _WHERE = {
+    "Additionality": "impact.value.additionality",
+    "AdditionalityResult": "impact.value.additionality",
     "AuditResult": "impact.claims.audit",
     "BaconResult": "impact.estimate.bacon",
     "BootstrapResult": "impact.estimate.wild_bootstrap",
     "CheckResult": "impact.diagnose.check",
     "DataError": "impact.core.errors",
+    "DeflatorTable": "impact.core.rate_tables",
     "DesignError": "impact.core.errors",
     "Diversification": "impact.outcomes.diversification",
     "DynamicsResult": "impact.outcomes.dynamics",
@@ -69,8 +86,10 @@ _WHERE = {
     "Margins": "impact.outcomes.margins",
     "MatchResult": "impact.design.match",
     "MissingEngine": "impact.core.errors",
+    "Money": "impact.core.money",
     "Panel": "impact.core.panel",
     "RandomizationResult": "impact.estimate.randomization",
+    "RateTable": "impact.core.rate_tables",
     "RatioResult": "impact.value.ratio",
     "Received": "impact.report.receive",
     "ReportError": "impact.core.errors",
@@ -79,29 +98,38 @@ _WHERE = {
     "StudyError": "impact.core.errors",
     "SyntheticWeights": "impact.estimate.synthetic_weights",
     "ValueResult": "impact.value.cost_effectiveness",
+    "additionality": "impact.value.additionality",
     "att": "impact.estimate.att",
     "audit": "impact.claims.audit",
     "bacon": "impact.estimate.bacon",
+    "benchmarks": "impact.value.benchmarks",
+    "bootstrap_value": "impact.value.resampled",
     "check": "impact.diagnose.check",
     "cost_effectiveness": "impact.value.cost_effectiveness",
     "discoveries": "impact.outcomes.discoveries",
     "diversification": "impact.outcomes.diversification",
     "dynamics": "impact.outcomes.dynamics",
+    "ecb_rates": "impact.read.ecb_rates",
     "entry": "impact.outcomes.entry",
     "export_survival": "impact.outcomes.entry",
     "first_years": "impact.outcomes.anniversary",
     "functional_form": "impact.outcomes.functional_form",
     "hausman": "impact.estimate.panel_models",
+    "implied_deadweight": "impact.value.additionality",
+    "internal_rate_of_return": "impact.value.discounting",
     "jobs": "impact.outcomes.jobs",
     "margins": "impact.outcomes.margins",
     "match": "impact.design.match",
     "methods": "impact.catalogue",
+    "net_present_value": "impact.value.discounting",
     "panel": "impact.core.panel",
     "panel_model": "impact.estimate.panel_models",
+    "poisson_total": "impact.value.poisson_total",
     "randomization_test": "impact.estimate.randomization",
     "ratio": "impact.value.ratio",
     "receive": "impact.report.receive",
     "regress": "impact.estimate.regress",
+    "share_costs": "impact.value.shared_costs",
     "shipments": "impact.outcomes.shipments",
     "spells": "impact.outcomes.spells",
     "synthetic_weights": "impact.estimate.synthetic_weights",
@@ -109,11 +137,14 @@ _WHERE = {
 }
 
 __all__ = [
+    "Additionality",
+    "AdditionalityResult",
     "AuditResult",
     "BaconResult",
     "BootstrapResult",
     "CheckResult",
     "DataError",
+    "DeflatorTable",
     "DesignError",
     "Diversification",
     "DynamicsResult",
@@ -128,8 +159,10 @@ __all__ = [
     "Margins",
     "MatchResult",
     "MissingEngine",
+    "Money",
     "Panel",
     "RandomizationResult",
+    "RateTable",
     "RatioResult",
     "Received",
     "ReportError",
@@ -138,29 +171,38 @@ __all__ = [
     "StudyError",
     "SyntheticWeights",
     "ValueResult",
+    "additionality",
     "att",
     "audit",
     "bacon",
+    "benchmarks",
+    "bootstrap_value",
     "check",
     "cost_effectiveness",
     "discoveries",
     "diversification",
     "dynamics",
+    "ecb_rates",
     "entry",
     "export_survival",
     "first_years",
     "functional_form",
     "hausman",
+    "implied_deadweight",
+    "internal_rate_of_return",
     "jobs",
     "margins",
     "match",
     "methods",
+    "net_present_value",
     "panel",
     "panel_model",
+    "poisson_total",
     "randomization_test",
     "ratio",
     "receive",
     "regress",
+    "share_costs",
     "shipments",
     "spells",
     "synthetic_weights",

@@ -34,3 +34,21 @@ def is_amount(column: str, stem: str) -> bool:
 def amount_columns(columns: Iterable[object], *stems: str) -> list[str]:
     """The columns that are amounts by their names, in order."""
     return [str(c) for c in columns if any(is_amount(str(c), stem) for stem in stems)]
+
+
+_PARTS = re.compile(rf"_(?P<scale>[km]?)(?P<currency>{_CURRENCIES.replace(' ', '|')})(?:_(?P<base>[12]\d\d\d))?")  # fmt: skip
+
+
+def amount_parts(column: str) -> tuple[str | None, str, int | None]:
+    """What the end of a column's name says of its amounts: currency, "k" or "m" for thousands or millions, base year of the prices.
+
+    Examples
+    --------
+    >>> amount_parts("exports_eur_2015"), amount_parts("sales_kusd"), amount_parts("employees")
+    (('EUR', '', 2015), ('USD', 'k', None), (None, '', None))
+    """
+    found = re.search(_PARTS.pattern + "$", column.lower())
+    if found is None:
+        return None, "", None
+    base = found["base"]
+    return found["currency"].upper(), found["scale"], None if base is None else int(base)

@@ -363,6 +363,42 @@ def delta_ratio(
     return theta, math.sqrt(variance) if variance > 0 else math.nan
 
 
+def ratio_interval(
+    ratio: npt.ArrayLike, std_error: npt.ArrayLike, *, critical: float
+) -> tuple[FloatArray, FloatArray]:
+    """Interval of ratios that is symmetric on the scale of their logarithm, so that no end is below 0.
+
+    Parameters
+    ----------
+    ratio, std_error : array_like, shape (k,)
+        Ratios and their delta-method errors.
+    critical : float
+        Critical value; see `critical_value`.
+
+    Returns
+    -------
+    tuple of array, shape (k,)
+        `ratio x exp(-+ critical x std_error / ratio)`; missing where the ratio is not above 0 or its error is undefined.
+
+    Notes
+    -----
+    The error of a logarithm is `std_error / ratio` (delta method). Of a ratio that is the exponential of a coefficient these are the exponentials of the
+    coefficient's ends, as R prints them (`exp(confint(...))`).
+
+    Examples
+    --------
+    >>> low, high = ratio_interval([0.5], [0.3], critical=1.96)
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.154], [1.621])
+    """
+    r = np.atleast_1d(np.asarray(ratio, dtype=np.float64))
+    se = np.atleast_1d(np.asarray(std_error, dtype=np.float64))
+    told = (r > 0) & (se > 0) & np.isfinite(se)
+    r, se = np.where(told, r, np.nan), np.where(told, se, np.nan)
+    with np.errstate(over="ignore"):
+        return r * np.exp(-critical * se / r), r * np.exp(critical * se / r)
+
+
 _TIE = 1e-9  # statistics that differ by less, relatively, are the same
 _FARTHEST = 4_096.0  # standard errors
 _HALVINGS = 40
@@ -447,3 +483,18 @@ def interval_by_inversion(
                 outside = middle
         ends.append(estimate + side * inside * std_error)
     return ends[0], ends[1]
+
+
+def quantile_interval(draws: FloatArray, conf_level: float = 0.95) -> tuple[float, float]:
+    """Ends of the interval that leaves out equal tails of the draws; missing where there are none.
+
+    Examples
+    --------
+    >>> quantile_interval(np.arange(101.0), 0.9)
+    (5.0, 95.0)
+    """
+    if not len(draws):
+        return math.nan, math.nan
+    tail = (1 - conf_level) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Figure of value for money: what one million bought, with its interval and a line at zero."""
+"""Figures of value for money: what one million bought; what other assumptions make of it; which price is likely enough."""
 
 from __future__ import annotations
 
@@ -94,3 +94,82 @@ def _digits(estimate: float, low: float, high: float) -> str:
     decimals = min(max(2 - math.floor(math.log10(width)), 0), 6) if width > 0 else 0
     numbers = [format_number(x, decimals) for x in (estimate, low, high)]
     return f"{numbers[0]} [{numbers[1]}; {numbers[2]}]"
+
+
+@figure_style()
+def tornado_figure(rows: pd.DataFrame) -> Figure:
+    """Draw what one number becomes under other assumptions, one at a time.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        `dimension, scenario, estimate, conf_low, conf_high, base, unit`, in the order to be drawn; a line of `base` is the account's own.
+
+    Returns
+    -------
+    Figure
+        A point with its interval for each scenario, those of one assumption together; a dashed line where the account itself stands.
+    """
+    units = list(dict.fromkeys(rows["unit"]))
+    if len(units) != 1:
+        raise ReportError(f"A tornado has one axis and one unit; it was given {len(units)} units.")
+    figure = new_figure(7.0, 1.3 + 0.34 * len(rows))
+    axes = figure.subplots()
+    own = rows.loc[rows["base"], "estimate"]
+    axes.axvline(0.0, color=_GREY, linewidth=0.8, zorder=1)
+    if len(own):
+        axes.axvline(float(own.iloc[0]), color=_INK, linewidth=0.8, linestyle="--", zorder=1)
+    for height, row in enumerate(rows.itertuples()):
+        low, high, at = float(row.conf_low), float(row.conf_high), float(row.estimate)
+        if math.isfinite(low) and math.isfinite(high):
+            axes.plot([low, high], [height, height], color=_GREY, linewidth=1.6, zorder=2)
+        face = _INK if row.base else "white"
+        axes.plot(
+            [at],
+            [height],
+            marker="o",
+            markersize=5.5,
+            color=_INK,
+            markerfacecolor=face,
+            linestyle="none",
+            zorder=3,
+        )
+    last = None
+    for height, dimension in enumerate(rows["dimension"]):
+        if last is not None and dimension != last:
+            axes.axhline(height - 0.5, color="#e3e3e3", linewidth=0.8, zorder=0)
+        last = dimension
+    axes.set_yticks(
+        range(len(rows)),
+        [f"{d}: {s}" for d, s in zip(rows["dimension"], rows["scenario"], strict=True)],
+    )
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel(units[0])
+    axes.margins(x=0.06)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+@figure_style()
+def acceptability_figure(rows: pd.DataFrame) -> Figure:
+    """Draw the probability that one unit costs no more than each price.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        `threshold, probability, currency, label`.
+    """
+    figure = new_figure(6.0, 3.4)
+    axes = figure.subplots()
+    axes.plot(rows["threshold"], rows["probability"], color=_INK, linewidth=2.0)
+    axes.axhline(0.95, color=_GREY, linewidth=0.8, linestyle="--")
+    axes.annotate("0.95", (1.0, 0.95), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+                  va="center", color=_GREY)  # fmt: skip
+    axes.set_ylim(0.0, 1.0)
+    axes.set_xlim(left=0.0)
+    axes.set_xlabel(f"price of one unit, {rows['currency'].iloc[0]}")
+    axes.set_ylabel("probability that it costs no more")
+    axes.xaxis.set_major_formatter(lambda value, _: format_number(value, 0))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -18,7 +19,9 @@ from impact.estimate.effect import EffectResult
 from impact.estimate.regress import regress
 from impact.report.receive import Received
 from impact.report.study import OutcomeSection, Study
+from impact.report.study_value import budget_costs, price_base_of
 from impact.value.cost_effectiveness import ValueResult, cost_effectiveness
+from impact.value.costs import TOTAL
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +47,6 @@ class Analysis:
     match: MatchResult
     effects: tuple[OutcomeEffects, ...]
     value: ValueResult | None
-    value_effect: EffectResult | None
 
     def estimates(self) -> pd.DataFrame:
         """Every estimate in canonical columns, with its method, outcome, label and factor."""
@@ -88,8 +90,8 @@ def analyse(received: Received) -> Analysis:
         raise StudyError(f"The study {study.study.name!r} has no firms to analyse.")
     matched = match(panel, **study.match.arguments(study.study.seed))
     effects = tuple(_effects(study, panel, matched, outcome) for outcome in study.outcome)
-    value, value_effect = _value(study, panel)
-    return Analysis(panel, matched, effects, value, value_effect)
+    value = _value(received, panel)
+    return Analysis(panel, matched, effects, value)
 
 
 def _effects(
@@ -106,6 +108,11 @@ def _effects(
         small_sample=r.small_sample,
         conf_level=level,
     )
+    lost = [term for term in r.terms if term not in set(regression.tidy()["term"])]
+    if lost:
+        raise StudyError(
+            f"The regression of {outcome.label} has no estimate for {', '.join(lost)}, which the study asks for: {' '.join(regression.notes)}"
+        )
     others = _other_errors(study, panel, outcome)
     compared = att(matched, outcome.name, method="matched_did", conf_level=level, seed=seed)
     groups = _group_time(study, panel, outcome.name)
@@ -165,17 +172,53 @@ def _sample_ledger(panel: Panel, outcome: OutcomeSection, used: list[str]) -> Le
     return ledger
 
 
-def _value(study: Study, panel: Panel) -> tuple[ValueResult | None, EffectResult | None]:
-    """Cost per unit of the declared outcome, over the participants of the roster."""
+def _value(received: Received, panel: Panel) -> ValueResult | None:
+    """What the declared outcomes cost, over the participants of the roster."""
+    study = received.study
     v = study.value
     if v is None:
-        return None, None
-    effect = _group_time(study, panel, v.outcome)
-    # Firms that joined before the data begin have no year before joining: no effect, so no cost either.
+        return None
+    effects = {name: _group_time(study, panel, column) for name, column in v.columns.items()}
+    participants = _participants(panel, effects)
+    costs = _costs(received, participants)
+    sources = sorted({str(source) for source in costs["source_of_funds"]})
+    base_year = (
+        study.money.base_year if study.money is not None and study.budget is not None else None
+    )
+    return cost_effectiveness(
+        effects if v.outcomes else effects[""],
+        costs,
+        denominator=v.denominator
+        if v.denominator is not None
+        else sources
+        if study.cost
+        else TOTAL,
+        participants=participants,
+        price_base=price_base_of(v.columns, base_year),
+        seed=study.study.seed,
+        **v.arguments(),
+    )
+
+
+def _participants(panel: Panel, effects: Mapping[str, EffectResult]) -> dict[int, int]:
+    """Participants of the roster in the cohorts that have an effect.
+
+    Firms that joined before the data begin have no year before joining: no effect, so no cost either.
+    """
+    cohorts = {int(g) for effect in effects.values() for g in effect.tidy()["cohort"]}
     joined = panel.unit_cohort().dropna().astype("int64")
-    joined = joined[joined.isin(effect.tidy()["cohort"])].value_counts().sort_index()
-    participants = {int(g): int(n) for g, n in joined.items()}
-    costs = pd.DataFrame(
+    joined = joined[joined.isin(cohorts)].value_counts().sort_index()
+    return {int(g): int(n) for g, n in joined.items()}
+
+
+def _costs(received: Received, participants: Mapping[int, int]) -> pd.DataFrame:
+    """The lines of `[[cost]]`, one for each cohort; or what the budget says was disbursed."""
+    study = received.study
+    assert study.value is not None
+    if not study.cost:
+        assert received.intake is not None and received.intake.budget is not None
+        return budget_costs(received.intake.budget.lines, study.value)
+    return pd.DataFrame(
         [
             {
                 "item": c.item,
@@ -189,14 +232,3 @@ def _value(study: Study, panel: Panel) -> tuple[ValueResult | None, EffectResult
             for year, count in participants.items()
         ]
     )
-    value = cost_effectiveness(
-        effect,
-        costs,
-        horizon=v.horizon,
-        discount_rate=v.discount_rate,
-        denominator=sorted({c.source_of_funds for c in study.cost}),
-        outcome_unit=v.outcome_unit,
-        currency=study.cost[0].currency,
-        participants=participants,
-    )
-    return value, effect

@@ -152,6 +152,7 @@ def _firms_content(received: Received) -> _Content:
     from impact.report.analysis import analyse
     from impact.report.exhibits_firms import firms_document
     from impact.report.exhibits_match import after_what, balance_by_cohort, match_tables
+    from impact.report.exhibits_value import value_figures, value_tables
 
     analysis = analyse(received)
     tables = {
@@ -166,7 +167,7 @@ def _firms_content(received: Received) -> _Content:
     if received.intake is not None:
         tables |= intake_tables(received.intake)
     if analysis.value is not None:
-        tables["value"] = analysis.value.tidy()
+        tables |= value_tables(analysis.value)
     done = after_what(analysis)
     love = balance_by_cohort(analysis)
     love["covariate"] = love["covariate"] + ", " + love["cohort"].astype(str)
@@ -184,6 +185,7 @@ def _firms_content(received: Received) -> _Content:
                 love, title="", before=f"before {done}", after=f"after {done}"
             ),
             "figures/event_study.svg": effect_panels(panels),
+            **({} if analysis.value is None else value_figures(analysis.value)),
         },
     )
 

@@ -9,9 +9,13 @@ from impact.display.document import (
 )
 from impact.report.analysis import Analysis, OutcomeEffects
 from impact.report.study import OutcomeSection
+from impact.value.cost_effectiveness import ValueResult
 
 LOG = "log points"
 """Unit of outcomes in logarithms."""
+
+RATIOS = ("per_unit_of_cost", "domestic_value_added_per_unit_of_cost", "benefit_cost_ratio")
+"""Rows of an account that are euros per euro."""
 
 FEW = 10
 """Participants under which the normal approximation is not to be trusted."""
@@ -88,14 +92,20 @@ def failed_pretrend(one: OutcomeEffects) -> Number | None:
                   floor=0.001)  # fmt: skip
 
 
+def counted_outcome(value: ValueResult) -> str | None:
+    """The first outcome of an account that is counted (jobs, new exporters), not added up in money."""
+    counted = value.table.loc[value.table["term"] == "total_at_horizon", "outcome"]
+    return None if counted.empty else str(counted.iloc[0])
+
+
 def value_number(row: pd.Series, analysis: Analysis) -> Number:
-    """A row of the value table; amounts of money and totals are printed without decimals."""
+    """A row of the value table; amounts of money and totals are printed without decimals, small ones and ratios with some."""
     value = optional(row["estimate"])
-    small = value is not None and abs(value) < 100
+    size = 0.0 if value is None else abs(value)
     return Number(
         value,
         str(row["label"]),
-        1 if small else 0,
+        0 if size >= 100 else 1 if size >= 10 or row.get("term", row.name) not in RATIOS else 2,
         str(row["unit"]),
         int(row["n_units"]),
         optional(row["std_error"]),

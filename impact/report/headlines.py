@@ -15,6 +15,7 @@ from impact.report.cells import (
     capital,
     contains_zero,
     count_number,
+    counted_outcome,
     estimate_number,
     failed_pretrend,
     listed,
@@ -22,7 +23,7 @@ from impact.report.cells import (
     value_number,
 )
 from impact.report.receive import Received
-from impact.value.cost_effectiveness import one_of
+from impact.value.roles import one_of
 
 
 def headlines(received: Received, analysis: Analysis, level: str) -> tuple[Prose, ...]:
@@ -30,7 +31,7 @@ def headlines(received: Received, analysis: Analysis, level: str) -> tuple[Prose
     first, *others = analysis.effects
     lines = [_headline(first, level)]
     if analysis.value is not None:
-        lines.append(_cost_headline(received, analysis, level))
+        lines.append(_cost_headline(analysis, level))
     if others:
         lines.append(_others_headline(others, level))
     return tuple(lines)
@@ -59,17 +60,25 @@ def _headline(one: OutcomeEffects, level: str) -> Prose:
     return prose(text, b=number, i=Interval(number), n=count_number(number.n, "firms used"))
 
 
-def _cost_headline(received: Received, analysis: Analysis, level: str) -> Prose:
+def _cost_headline(analysis: Analysis, level: str) -> Prose:
+    """What the first outcome that is counted cost; where all are money, what came back."""
     assert analysis.value is not None
-    assert received.study.value is not None
-    unit = received.study.value.outcome_unit
+    table = analysis.value.tidy()
+    cost = value_number(table.set_index("term").loc["cost"], analysis)
+    outcome = counted_outcome(analysis.value)
+    if outcome is None:
+        return _money_headline(analysis, cost, level)
+    rows = table[table["outcome"] == outcome].set_index("term")
+    unit = str(rows.loc["total_at_horizon", "unit"])
     one = one_of(unit)
-    table = analysis.value.tidy().set_index("term")
-    total = value_number(table.loc["total_at_horizon"], analysis)
-    cost = value_number(table.loc["cost"], analysis)
-    currency = str(table.loc["cost", "currency"])
-    few = _few_participants(analysis.value_effect)
-    assumed = "an assumed " if table.loc["cost", "status"] == "assumption" else ""
+    total = value_number(rows.loc["total_at_horizon"], analysis)
+    currency = str(table["currency"].iloc[0])
+    few = _few_participants(analysis.value.effects.get(outcome, analysis.value.effect))
+    assumed = (
+        "an assumed "
+        if table.loc[table["term"] == "cost", "status"].iloc[0] == "assumption"
+        else ""
+    )
     if total.low is None:
         return prose(
             f"No cost per {one}: for {assumed}{currency} {{c}} the net change is {{t}} {unit}, and no "
@@ -85,7 +94,7 @@ def _cost_headline(received: Received, analysis: Analysis, level: str) -> Prose:
             t=total,
             i=Interval(total),
         )
-    price = value_number(table.loc["cost_per_unit"], analysis)
+    price = value_number(rows.loc["cost_per_unit"], analysis)
     if price.value is None:
         return prose(
             f"No cost per {one}: for {assumed}{currency} {{c}} the net change is {{t}} {unit} "
@@ -102,6 +111,25 @@ def _cost_headline(received: Received, analysis: Analysis, level: str) -> Prose:
         c=cost,
         t=total,
     )
+
+
+def _money_headline(analysis: Analysis, cost: Number, level: str) -> Prose:
+    assert analysis.value is not None
+    row = analysis.value.tidy().set_index("term").loc["per_unit_of_cost"]
+    per = value_number(row, analysis)
+    currency = str(row["currency"])
+    what = str(row["outcome"]).replace("_", " ")
+    if per.low is None:
+        return prose(
+            f"For {currency} {{c}} the net change of {what} per {currency} is {{p}}, without an interval.",
+            c=cost,
+            p=per,
+        )
+    unclear = ", which contains zero" if contains_zero(per) else ""
+    return prose(
+        f"Net {what} per {currency} of cost: {{p}} ({level} interval {{i}}{unclear}), from {currency} {{c}}.",
+        c=cost, p=per, i=Interval(per),
+    )  # fmt: skip
 
 
 def _few_participants(effect: EffectResult | None) -> str:

@@ -20,6 +20,7 @@ from impact.report.manifest import sha256
 from impact.report.refused_forms import refused_forms
 from impact.report.study import DataSection, Study, read_study, used_columns
 from impact.validate.firm_years import FirmYearContract, check_firm_years
+from impact.value.flows import persistence_shares
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,9 +206,10 @@ def _participation_faults(made: Panel, study: Study, file: str) -> list[Fault]:
                             "add firms that never took part", file=file, column=column))  # fmt: skip
     if study.value is not None and len(usable):
         longest = made.periods[-1] - int(usable.min())
-        if study.value.horizon > longest:
+        carried = len(persistence_shares(study.value.persistence))
+        if study.value.horizon > longest + carried:
             faults.append(Fault(f"no firm was observed for longer than {longest} years after joining",
-                                "choose a shorter horizon; nothing is extrapolated",
+                                "choose a shorter horizon, or declare a persistence; nothing else is extrapolated",
                                 file="study.toml", column="value.horizon",
                                 value=study.value.horizon))  # fmt: skip
     return faults

@@ -26,6 +26,7 @@ from impact.report.study_files import (
 )
 from impact.report.study_files import Section as _Section
 from impact.report.study_match import MatchSection, match_column_faults, match_faults
+from impact.report.study_value import CostSection, ValueSection, value_faults
 from impact.validate.country_names import iso_countries
 from impact.validate.dates import DATE_FORMATS, known_format
 
@@ -119,26 +120,6 @@ class GroupTimeSection(_Section):
     base_period: Literal["varying", "universal"] = "varying"
     anticipation: int = Field(default=0, ge=0)
     unbalanced: Literal["pairwise", "balanced"] = "pairwise"
-
-
-class ValueSection(_Section):
-    """`[value]`: what is bought, and over how long."""
-
-    outcome: str
-    outcome_unit: str
-    horizon: int = Field(ge=0)
-    discount_rate: float = Field(ge=0, lt=1)
-
-
-class CostSection(_Section):
-    """`[[cost]]`: one line of cost."""
-
-    item: str
-    amount_per_participant: float = Field(gt=0)
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
-    source_of_funds: str
-    assumed: bool
-    note: str = ""
 
 
 class ClaimsSection(_Section):
@@ -556,8 +537,15 @@ def _section_faults(study: Study, add: Any) -> None:
                              ("match", study.match), ("group_time", study.group_time)):  # fmt: skip
         if not present:
             add(at, f"an evaluation needs [{section}]", f"add [{section}]")
-    if study.value is not None and not study.cost:
-        add(("value",), "[value] needs a cost", "add a [[cost]]")
+    if study.value is not None:
+        logs = {name: rule.log for name, rule in study.derive.items() if rule.log is not None}
+        value_faults(
+            study.value,
+            has_cost=bool(study.cost),
+            has_budget=study.budget is not None,
+            logs=logs,
+            add=add,
+        )
     if len({c.currency for c in study.cost}) > 1:
         add(("cost",), "the costs are in several currencies", "give all in one currency")
 
@@ -637,8 +625,10 @@ def _name_faults(study: Study, add: Any) -> None:
         need(("regress", "fixed_effects"), study.regress.fixed_effects)
         need(("regress", "cluster"), [study.regress.cluster])
     if study.value is not None:
-        need(("value", "outcome"), [study.value.outcome])
-        _refuse_log(study, add)
+        need(
+            ("value", "outcomes" if study.value.outcomes else "outcome"),
+            list(study.value.columns.values()),
+        )
 
 
 def _matched_columns(study: Study, columns: list[str], looking: set[str], add: Any) -> None:
@@ -656,15 +646,6 @@ def _matched_columns(study: Study, columns: list[str], looking: set[str], add: A
     )
 
 
-def _refuse_log(study: Study, add: Any) -> None:
-    """Logarithms cannot be added over firms, so they are nothing that money buys."""
-    assert study.value is not None
-    rule = study.derive.get(study.value.outcome)
-    if rule is not None and rule.log is not None:
-        add(("value", "outcome"), "a logarithm cannot be added over firms",
-            f"name the level it was made from, '{rule.log}'", study.value.outcome)  # fmt: skip
-
-
 def used_columns(study: Study) -> list[str]:
     """Every column that the study names, declared or derived."""
     roles = study.roles
@@ -679,5 +660,5 @@ def used_columns(study: Study) -> list[str]:
     if study.regress is not None:
         named += [*study.regress.terms, *study.regress.fixed_effects, study.regress.cluster]
     if study.value is not None:
-        named.append(study.value.outcome)
+        named += study.value.columns.values()
     return [name for name in dict.fromkeys(named) if name]

@@ -1,4 +1,4 @@
-"""The verb `cost_effectiveness`: how many net jobs did each million buy, and what did a job cost?"""
+"""The verb `cost_effectiveness`: how many net jobs did each million buy, what did a job cost, what came back per euro?"""
 
 from __future__ import annotations
 
@@ -9,31 +9,41 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from impact.core.errors import EstimationError
-from impact.core.inference import infer
+from impact.core.amount_names import amount_parts
+from impact.core.errors import DataError, EstimationError, Fault
+from impact.core.money import Money
 from impact.display.digits import number_text
-from impact.display.numbers import format_number, unit_word
+from impact.display.numbers import format_number
 from impact.estimate.effect import EffectResult
-from impact.value.costs import discounted_costs, present_value
-from impact.value.ratio import ratio
+from impact.value.additionality import Additionality, as_additionality
+from impact.value.amounts import Amount, known
+from impact.value.costs import (
+    discounted_costs,
+    funder_shares,
+    present_value,
+    present_variance,
+)
+from impact.value.flows import Persistence, persistence_shares, yearly_rows
+from impact.value.joint import joint
+from impact.value.labels import CostWords, OutcomeWords, funds_text, short_text, span_text
+from impact.value.outcome_rows import PER_COST, PRIMARY, Outcome, Terms, outcome_rows, row
+from impact.value.returns import return_rows
+from impact.value.roles import Role, one_of, outcome_roles
 from impact.value.totals import (
     ShortCohorts,
+    at_horizon,
     firm_cohorts,
     participants_per_cohort,
-    rows_at_horizon,
-    total_over,
     treated_cells,
-    years_after,
 )
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PRIMARY = "total_per_million"
-"""The row to read first: it is well behaved even where the effect cannot be told from zero."""
+__all__ = ["PRIMARY", "ValueResult", "cost_effectiveness", "one_of"]
 
-_MILLION = 1e6
-_SHOWN = ["label", "estimate", "interval", "status"]
+_SHOWN = ["outcome", "term", "estimate", "interval", "unit", "status"]
+_WHOLE = 1e-9  # shares of costs that differ from 1 by less are all of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,34 +53,91 @@ class ValueResult:
     Attributes
     ----------
     table : DataFrame
-        Tidy rows `cost, total_at_horizon, unit_years, total_per_million, cost_per_unit,
-        cost_per_unit_year, cost_per_participant`, with `estimate` to `conf_high`; `kind` and
-        `interval` (the confidence set in words); `unit`; `label, numerator, denominator, horizon,
-        basis, price_base, currency` (which number this is); `status` (`known`, `estimate`, or
-        `assumption` where a cost in it is assumed); `n_participants, n_treated, n_units`. A cost per
-        unit is missing wherever its set is not a bounded, positive interval.
+        Tidy rows. Of each outcome: `total_at_horizon, unit_years, total_per_million, unit_years_per_million, cost_per_unit,
+        cost_per_unit_year` (a stock), `total_at_horizon, total_per_million, cost_per_unit` (an event), or `present_value,
+        per_unit_of_cost` (money). Of value added also `benefit_cost_ratio, net_present_value, internal_rate_of_return`. Of the programme:
+        `cost, cost_per_participant`. Columns: `estimate` to `conf_high`; `kind` and `interval` (the confidence set in words); `unit`;
+        `label, numerator, denominator, horizon, basis, price_base, geography, currency, cost_share, attribution` (which number this is);
+        `status` (`known`, `estimate`, or `assumption` where something in it is assumed); `outcome`; `n_participants, n_treated, n_units`. A
+        cost per unit is missing wherever its set is not a bounded, positive interval.
     costs : DataFrame
         The costs with `counted`, `discount_factor` and `present_value`.
-    effect : EffectResult
-        Where the numerator came from.
+    effects : mapping of str to EffectResult
+        Where the numerators came from.
     notes : tuple of str
         What a reader must know.
     label : str
         The primary number in words.
     sentence : str
         The finding, fit for a report.
+    arguments : mapping
+        What the verb was called with; `again` changes some of it.
     """
 
     table: pd.DataFrame
     costs: pd.DataFrame
-    effect: EffectResult
+    effects: Mapping[str, EffectResult]
     notes: tuple[str, ...]
     label: str
     sentence: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def effect(self) -> EffectResult:
+        """The first effect."""
+        return next(iter(self.effects.values()))
 
     def tidy(self) -> pd.DataFrame:
         """A copy of the table."""
         return self.table.copy()
+
+    def again(self, **changes: Any) -> ValueResult:
+        """The same account with other arguments, such as `horizon=3` or `denominator="total"`."""
+        return cost_effectiveness(**{**self.arguments, **changes})
+
+    def attribution(self) -> pd.DataFrame:
+        """Totals shared among those who paid, in proportion to what they paid.
+
+        Returns
+        -------
+        DataFrame
+            One row per outcome and source of funds: `outcome, source_of_funds, share` (of the present value of all costs), `estimate` to
+            `conf_high`, `unit, label`. To divide all results by the money of one funder alone would count them 1 / share times.
+        """
+        from impact.value.attribution import attribution
+
+        return attribution(self)
+
+    def leverage(self, contribution: str | None = None) -> pd.DataFrame:
+        """The three ratios that are all called leverage, for the source that paid most or a `contribution` named; see `impact.value.funding`."""
+        from impact.value.attribution import leverage_of_costs
+
+        return leverage_of_costs(self, contribution)
+
+    def tornado(
+        self, term: str | None = None, outcome: str | None = None, **scenarios: Any
+    ) -> pd.DataFrame:
+        """What the first number becomes under other horizons, persistence, discount rates, denominators and additionality.
+
+        See `impact.value.scenarios.tornado`.
+        """
+        from impact.value.scenarios import tornado
+
+        return tornado(self, term=term, outcome=outcome, **scenarios)
+
+    def acceptability(
+        self, thresholds: Sequence[float] | None = None, outcome: str | None = None
+    ) -> pd.DataFrame:
+        """How likely a unit cost no more than each of several prices; see `impact.value.acceptability.acceptability`."""
+        from impact.value.acceptability import acceptability
+
+        return acceptability(self, thresholds, outcome)
+
+    def benchmarks(self) -> pd.DataFrame:
+        """Published figures beside each estimate, with whether their definition is the same; see `impact.benchmarks`."""
+        from impact.value.attribution import benchmarks_beside
+
+        return benchmarks_beside(self)
 
     def summary(self) -> str:
         """The table, the finding in a sentence, and the notes."""
@@ -78,56 +145,95 @@ class ValueResult:
         shown["estimate"] = [
             "" if math.isnan(x) else number_text(x) for x in self.table["estimate"]
         ]
+        if len(self.effects) == 1:
+            shown = shown.drop(columns="outcome")
         return "\n".join([shown.to_string(index=False), self.sentence, *self.notes])
 
-    def plot(self) -> Figure:
-        """Draw the primary number with its interval and a line at zero."""
-        from impact.display.value_figure import value_figure
+    def plot(self, kind: str = "primary") -> Figure:
+        """Draw the primary number with its interval, the tornado, or the acceptability curve.
 
-        return value_figure(self.table[self.table["term"] == PRIMARY])
+        Parameters
+        ----------
+        kind : {"primary", "tornado", "acceptability"}
+        """
+        from impact.display import value_figure
+
+        if kind == "tornado":
+            return value_figure.tornado_figure(self.tornado())
+        if kind == "acceptability":
+            return value_figure.acceptability_figure(self.acceptability())
+        if kind != "primary":
+            raise EstimationError(
+                f"There is no figure {kind!r}; choose primary, tornado or acceptability."
+            )
+        return value_figure.value_figure(self.table[self.table["label"] == self.label])
 
     def __repr__(self) -> str:
         return self.summary()
 
 
 def cost_effectiveness(
-    effect: EffectResult,
+    effects: EffectResult | Mapping[str, EffectResult],
     costs: pd.DataFrame,
     *,
     horizon: int,
     discount_rate: float = 0.0,
+    persistence: Persistence = 0,
+    additionality: Additionality | Mapping[str, Any] | None = None,
     denominator: str | Sequence[str] = "public",
     outcome_unit: str = "jobs",
-    currency: str,
+    units: Mapping[str, str | tuple[str, str]] | None = None,
+    currency: str | None = None,
     price_base: str | int | None = None,
+    geography: str | None = None,
+    money: Money | None = None,
     participants: Mapping[int, int] | None = None,
     gross: bool = False,
     short_cohorts: ShortCohorts = "last_observed",
+    domestic_share: float | None = None,
+    cost_of_public_funds: float = 0.0,
+    mid_year: bool = False,
+    draws: int = 10_000,
+    seed: int = 20160516,
 ) -> ValueResult:
-    """Set the net outcome of a programme against what was paid for it.
+    """Set the net outcomes of a programme against what was paid for it.
 
     Parameters
     ----------
-    effect : EffectResult
-        Group-time effects (rows with `cohort`, `time`, `event_time`, not aggregated) on an outcome in
-        *levels*. Whether an outcome is a logarithm cannot be seen from its effect: that it is a count
-        of `outcome_unit` is the caller's word.
+    effects : EffectResult or mapping of str to EffectResult
+        Group-time effects (rows with `cohort`, `time`, `event_time`, not aggregated) on outcomes in *levels*. Whether an outcome is a
+        logarithm cannot be seen from its effect: that it is a count of `outcome_unit` is the caller's word. Several effects are a mapping
+        by what they are: `jobs`; `exports`, `value_added`, `profit`, `tax`, `wages` (money); `new_exporters`, `surviving_exporters` (events,
+        counted once); or any name with `units`. Their covariance comes from the firms that they share.
     costs : DataFrame
         One row per payment; see `impact.value.costs.discounted_costs`.
     horizon : int
-        Years after joining at which the outcome is counted; 0 is the year of joining. Never beyond
-        the last year that was observed.
+        Years after joining at which an outcome is counted, and up to which money is added; 0 is the year of joining. Never beyond the last
+        year that was observed, unless a persistence is declared.
     discount_rate : float
-        Yearly rate at which costs are discounted to the first year of cost, 0.03 for 3 %. Units of
-        the outcome are counted, not discounted.
+        Yearly rate at which costs and outcomes in money are discounted to the first year of cost, 0.03 for 3 %. Units of another outcome are
+        counted, not discounted.
+    persistence : int or sequence of float
+        Years that the last observed effect of a cohort is carried on, within the horizon, or the share of it that is left in each of these
+        years. What is carried on is labelled, and is an assumption.
+    additionality : Additionality or mapping, optional
+        Leakage, displacement, substitution and multiplier, as numbers or priors; see `impact.Additionality`. The effect is already net of what
+        would have happened anyway, so a deadweight is refused.
     denominator : str or sequence of str
-        Sources of funds whose costs count, or "total".
+        Whose costs count: "public", "total", a source of funds, or several.
     outcome_unit : str
-        What one unit of the outcome is, in the plural.
-    currency : str
-        Currency of all costs.
+        What one unit of a single outcome is, in the plural; the currency for money.
+    units : mapping, optional
+        Units of outcomes whose name is not known: `{"hours": "hours"}`, or `{"orders": ("first orders", "event")}`.
+    currency : str, optional
+        Currency of all costs; that of the table where missing.
     price_base : str or int, optional
-        Year of the prices in which the costs stand; current prices where missing. It is a label.
+        Year of the prices of costs and outcomes; current prices where missing. An outcome whose name says other prices or another currency
+        (`exports_eur_2015`) is refused, and so is a line of cost that does.
+    geography : str, optional
+        Where the effects were measured. A line of cost that names another place is refused.
+    money : Money, optional
+        Rates and deflators that bring costs to constant euros.
     participants : mapping of int to int, optional
         Participants per cohort in the roster. Where missing, the participants of the estimation
         sample are counted, which are fewer wherever the outcome of some was not observed.
@@ -137,6 +243,14 @@ def cost_effectiveness(
     short_cohorts : {"last_observed", "refuse"}
         What to do with a cohort that was not observed up to the horizon: count it at its last
         observed year, and say so in the label; or refuse.
+    domestic_share : float, optional
+        Share of exports that is domestic value added, between 0 and 1; gives that row for exports.
+    cost_of_public_funds : float
+        What a public euro costs beyond itself, 0.2 for 20 %; in the rows of benefits against all costs.
+    mid_year : bool
+        Discount as if money flowed in the middle of its year.
+    draws, seed : int
+        Of the intervals that priors need.
 
     Returns
     -------
@@ -145,16 +259,16 @@ def cost_effectiveness(
     Raises
     ------
     EstimationError
-        An effect without group-time cells, a family other than gaussian, a horizon that is not
-        observed, an effect that is called gross and is net, an outcome in money with a discount rate.
+        An effect without group-time cells, one in per cent or in logarithms, a horizon that is not observed, an effect that is called gross and
+        is net, a deadweight beside an effect, effects of different firms.
     DataError
-        Faults in the costs or in `participants`, all in one pass for each.
+        Faults in the costs, in the outcomes or in `participants`, all in one pass for each.
 
     Notes
     -----
-    With N_g participants in cohort g the total is `sum_g N_g ATT(g, g + h)`, and its variance is
-    `w'Vw` with V the joint covariance of the cells and w the participants per cell; the participants
-    are taken as known. Cost per unit is given with Fieller's set (see `impact.ratio`).
+    With N_g participants in cohort g the total at horizon h is `sum_g N_g ATT(g, g + h)`, and its variance is `w'Vw` with V the joint covariance of
+    the cells, of all outcomes, and w what each weighs; participants are taken as known. Money is `sum_g sum_t N_g ATT(g, t) (1 + r)^-(t - t0)`.
+    Cost per unit is given with Fieller's set (see `impact.ratio`).
 
     Examples
     --------
@@ -171,274 +285,252 @@ def cost_effectiveness(
     ...     variance="clustered by firm")
     >>> costs = pd.DataFrame({"item": ["grants"], "year": [2011], "amount": [50_000.0],
     ...     "currency": ["EUR"], "source_of_funds": ["public"], "assumed": [False]})
-    >>> value = cost_effectiveness(effect, costs, horizon=0, currency="EUR")
+    >>> value = cost_effectiveness(effect, costs, horizon=0)
     >>> print(value.sentence.split(". ")[0])
     Net jobs in the year of joining: 4.000 over 2 participants (95 % interval 2.040 to 5.960)
     """
-    cells = treated_cells(effect, horizon, gross)
-    at_horizon = rows_at_horizon(cells, horizon, short_cohorts)
-    sizes, size_notes = participants_per_cohort(effect, cells, participants)
-    _refuse_undiscounted_money(outcome_unit, currency, discount_rate)
+    arguments = dict(locals())
+    shares = persistence_shares(persistence)
+    adjusted = as_additionality(additionality)
     paid = discounted_costs(
-        costs, currency=currency, denominator=denominator, discount_rate=discount_rate
-    )
-    words = _Words(
-        unit=outcome_unit,
+        costs, currency=currency, denominator=denominator, discount_rate=discount_rate, mid_year=mid_year,
+        money=money, price_base=price_base, geography=geography,
+    )  # fmt: skip
+    currency = str(paid["currency"].iloc[0])
+    price_base = money.base_year if price_base is None and money is not None else price_base
+    _refuse_shares(domestic_share, cost_of_public_funds)
+    roles = outcome_roles(effects, outcome_unit, units, currency)
+    _refuse_other_money(roles, currency, price_base)
+    words = CostWords(
         currency=currency,
-        basis="gross" if gross else "net",
-        horizon=horizon,
-        funds=_funds(denominator),
-        prices="current prices" if price_base is None else f"prices of {price_base}",
+        funds=funds_text(denominator),
+        prices="current prices" if price_base in (None, "current") else f"prices of {price_base}",
         discount=discount_rate,
+        mid_year=mid_year,
         first_year=int(paid["year"].min()),
         assumed=bool(paid.loc[paid["counted"], "assumed"].any()),
-        short=_short_text(at_horizon, horizon),
-        span=_span_text(cells, horizon),
     )
-    within = cells[cells["event_time"] <= horizon]
-    table = pd.DataFrame(
-        _rows(
-            words,
-            effect,
-            cost=present_value(paid),
-            total=total_over(effect, at_horizon, sizes),
-            unit_years=total_over(effect, within, sizes),
-            participants=sum(sizes.values()),
-        )
-    ).assign(
+    terms = Terms(
+        joint=joint({name: effect for name, (_, effect) in roles.items()}),
+        cost=Amount(present_value(paid), math.sqrt(present_variance(paid))),
+        words=words,
+        additionality=adjusted,
+        rate=discount_rate,
+        mid_year=mid_year,
+        draws=draws,
+        seed=seed,
+        domestic_share=domestic_share,
+    )
+    outcomes: list[Outcome] = []
+    size_notes: dict[str, None] = {}
+    every = {
+        name: treated_cells(effect, horizon, gross, len(shares))
+        for name, (_, effect) in roles.items()
+    }
+    cohorts = frozenset(int(g) for cells in every.values() for g in cells["cohort"])
+    for name, (role, effect) in roles.items():
+        cells = every[name]
+        yearly = yearly_rows(cells, horizon, shares)
+        last = at_horizon(cells, yearly, horizon, short_cohorts)
+        sizes, notes = participants_per_cohort(effect, cells, participants, cohorts)
+        size_notes |= dict.fromkeys(notes)
+        outcomes.append(
+            Outcome(
+                role, effect, yearly, last, sizes,
+                OutcomeWords(
+                    role, "gross" if gross else "net", horizon, short_text(last, horizon), span_text(yearly, horizon),
+                    f" ({currency}, {words.prices}{words.discounted})", f", {adjusted.label()}" if terms.adjusted else "",
+                ),
+            )
+        )  # fmt: skip
+    table = _table(outcomes, terms, paid, cost_of_public_funds)
+    table = table.assign(
         horizon=horizon,
-        basis=words.basis,
+        basis="gross" if gross else "net",
         price_base=words.prices,
+        geography=_geography(geography, paid),
         currency=currency,
-        n_participants=sum(sizes.values()),
-        n_treated=int(firm_cohorts(effect).isin(list(sizes)).sum()),
-        n_units=len(firm_cohorts(effect)),
+        cost_share=_cost_share(paid),
+        attribution=_attribution_text(paid),
     )
+    primary = table[table["term"].isin([PRIMARY, PER_COST])].iloc[0]
+    travelling = dict.fromkeys(note for _, effect in roles.values() for note in effect.notes)
     return ValueResult(
         table=table,
         costs=paid,
-        effect=effect,
-        notes=(*size_notes, *_notes(words, paid), *effect.notes),
-        label=str(table.loc[table["term"] == PRIMARY, "label"].iloc[0]),
-        sentence=_sentence(words, table.set_index("term"), effect.conf_level),
+        effects={name: effect for name, (_, effect) in roles.items()},
+        notes=(*size_notes, *_notes(outcomes, terms, paid, horizon), *travelling),
+        label=str(primary["label"]),
+        sentence=" ".join(_sentence(one, table, terms) for one in outcomes)
+        + (" The cost is an assumption." if words.assumed else ""),
+        arguments=arguments,
     )
 
 
-_UNIT = "unit"
+def _table(
+    outcomes: list[Outcome], terms: Terms, paid: pd.DataFrame, cost_of_public_funds: float
+) -> pd.DataFrame:
+    """All rows: the cost, what each outcome gave, benefits against all costs, the cost per participant."""
+    words, cost = terms.words, terms.cost
+    status = "assumption" if words.assumed else "known"
+    most = max(outcomes, key=lambda one: sum(one.sizes.values()))
+    participants = sum(most.sizes.values())
+    total = _paid(cost, terms)
+    parts = [({**row("cost", words.currency, words.cost, "", status, total), "outcome": ""}, most)]
+    for one in outcomes:
+        parts += [(line, one) for line in outcome_rows(one, terms)]
+    for one in outcomes:
+        if one.role.name == "value_added":
+            parts += [(line, one) for line in return_rows(one, terms, paid, cost_of_public_funds)]
+    each = row(
+        "cost_per_participant", f"{words.currency} per participant", words.cost, "participants", status,
+        _paid(cost.times(1 / participants), terms), each="participant",
+    )  # fmt: skip
+    parts.append(({**each, "outcome": ""}, most))
+    return pd.DataFrame(
+        [
+            {
+                **line,
+                "n_participants": sum(one.sizes.values()),
+                "n_treated": int(firm_cohorts(one.effect).isin(list(one.sizes)).sum()),
+                "n_units": len(firm_cohorts(one.effect)),
+            }
+            for line, one in parts
+        ]
+    )
 
 
-def one_of(unit: str) -> str:
-    """One of a plural unit, in words; "unit" where the singular is not known.
+def _paid(amount: Amount, terms: Terms) -> dict[str, Any]:
+    if amount.std_error == 0:
+        return known(amount.value)
+    from impact.value.amounts import plain
 
-    Examples
-    --------
-    >>> one_of("jobs"), one_of("euros of exports")
-    ('job', 'unit')
-    """
-    single = unit_word(unit, one=True)
-    return single if single != unit else _UNIT
+    return plain(amount, terms.joint.conf_level, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """The words from which every label is made, so that two labels cannot disagree."""
-
-    unit: str
-    currency: str
-    basis: str
-    horizon: int
-    funds: str
-    prices: str
-    discount: float
-    first_year: int
-    assumed: bool
-    short: str
-    span: str
-
-    @property
-    def one(self) -> str:
-        return one_of(self.unit)
-
-    @property
-    def one_year(self) -> str:
-        return f"{self.one}-year" if self.one != _UNIT else f"{_UNIT} and year"
-
-    @property
-    def unit_years(self) -> str:
-        return f"{self.one}-years" if self.one != _UNIT else f"{self.unit}, years added up"
-
-    @property
-    def when(self) -> str:
-        return f"{years_after(self.horizon)}{self.short}"
-
-    @property
-    def total(self) -> str:
-        return f"{self.basis} {self.unit} {self.when}"
-
-    @property
-    def sum(self) -> str:
-        return f"{self.basis} {self.unit_years} {self.span}"
-
-    @property
-    def cost(self) -> str:
-        text = f"{self.funds} cost ({self.currency}, {self.prices}"
-        if self.discount:
-            text += f", discounted to {self.first_year} at {100 * self.discount:g} %"
-        return text + (", assumed)" if self.assumed else ")")
+# --- what is refused -------------------------------------------------------------------------------
 
 
-# --- the rows --------------------------------------------------------------------------------------
-
-
-def _rows(
-    words: _Words,
-    effect: EffectResult,
-    *,
-    cost: float,
-    total: tuple[float, float],
-    unit_years: tuple[float, float],
-    participants: int,
-) -> list[dict[str, Any]]:
-    paid = "assumption" if words.assumed else "known"
-    uses_cost = "assumption" if words.assumed else "estimate"
-    million = f"1 million {words.currency}"
-    per_million = (total[0] / cost * _MILLION, total[1] / cost * _MILLION)
-    return [
-        _row("cost", words.currency, words.cost, "", paid, _known(cost)),
-        _row("total_at_horizon", words.unit, words.total, "", "estimate", _plain(total, effect)),
-        _row("unit_years", words.unit_years, words.sum, "", "estimate", _plain(unit_years, effect)),
-        _row(
-            PRIMARY,
-            f"{words.unit} per {million}",
-            words.total,
-            f"{million} of {words.cost}",
-            uses_cost,
-            _plain(per_million, effect),
-        ),
-        _row(
-            "cost_per_unit",
-            f"{words.currency} per {words.one}",
-            words.cost,
-            words.total,
-            uses_cost,
-            _cost_per(cost, total, effect),
-            each=f"{words.basis} {words.one} {words.when}",
-        ),
-        _row(
-            "cost_per_unit_year",
-            f"{words.currency} per {words.one_year}",
-            words.cost,
-            words.sum,
-            uses_cost,
-            _cost_per(cost, unit_years, effect),
-            each=f"{words.basis} {words.one}-year {words.span}",
-        ),
-        _row(
-            "cost_per_participant",
-            f"{words.currency} per participant",
-            words.cost,
-            "participants",
-            paid,
-            _known(cost / participants),
-            each="participant",
-        ),
-    ]
-
-
-def _row(
-    term: str,
-    unit: str,
-    numerator: str,
-    denominator: str,
-    status: str,
-    numbers: dict[str, Any],
-    *,
-    each: str = "",
-) -> dict[str, Any]:
-    """One row; `each` is the denominator in the singular, where the label needs it."""
-    label = f"{numerator} per {each or denominator}" if denominator else numerator
-    return {
-        "term": term,
-        **numbers,
-        "unit": unit,
-        "label": label,
-        "numerator": numerator,
-        "denominator": denominator,
-        "status": status,
-    }
-
-
-def _known(value: float) -> dict[str, Any]:
-    """A number that was counted or paid: it has no sampling error, and no interval is made up."""
-    row = infer([value], [math.nan]).iloc[0].to_dict()
-    return {**row, "kind": "known", "interval": "no interval: not an estimate"}
-
-
-def _plain(number: tuple[float, float], effect: EffectResult) -> dict[str, Any]:
-    found = infer([number[0]], [number[1]], conf_level=effect.conf_level, df=effect.df)
-    row = found.iloc[0].to_dict()
-    if math.isnan(row["std_error"]):
-        return {**row, "kind": "undefined", "interval": "no interval"}
-    words = f"{number_text(row['conf_low'])} to {number_text(row['conf_high'])}"
-    return {**row, "kind": "bounded", "interval": words}
-
-
-def _cost_per(cost: float, units: tuple[float, float], effect: EffectResult) -> dict[str, Any]:
-    """Cost per unit with Fieller's set; no number where the data do not support one."""
-    missing: dict[str, Any] = infer([math.nan], [math.nan]).iloc[0].to_dict()
-    found = ratio((cost, 0.0), units, conf_level=effect.conf_level, df=effect.df)
-    if found.kind == "undefined":
-        return {**missing, "kind": "undefined", "interval": "no interval"}
-    if found.kind == "bounded" and found.estimate < 0:
-        # A bounded set below zero prices a loss; "minus 9,000 per job" would read as a saving.
-        return {**missing, "kind": "undefined", "interval": "not defined: the effect is below zero"}
-    row = found.tidy().iloc[0].to_dict()
-    if found.kind == "complement":
-        # The cost is positive, so that only the branch above zero is a price; the other is a loss.
-        least = number_text(found.conf_low)
-        row["interval"] = f"no upper bound (at least {least} if the effect is positive)"
-    return {**missing, **{k: row[k] for k in (*missing, "kind", "interval")}}
-
-
-def _refuse_undiscounted_money(outcome_unit: str, currency: str, discount_rate: float) -> None:
-    if discount_rate and outcome_unit.strip().upper() == currency.strip().upper():
+def _refuse_shares(domestic_share: float | None, cost_of_public_funds: float) -> None:
+    if domestic_share is not None and not 0.0 <= domestic_share <= 1.0:
         raise EstimationError(
-            f"The outcome is in {currency} like the costs, and only the costs would be discounted. "
-            "Give discount_rate=0; yearly effects in money are not discounted here."
+            f"domestic_share is {domestic_share!r}; give a share between 0 and 1, such as 0.7."
         )
+    if not (0.0 <= cost_of_public_funds < math.inf):
+        raise EstimationError(
+            f"cost_of_public_funds is {cost_of_public_funds!r}; give what a euro of tax costs beyond itself, such as 0.2."
+        )
+
+
+def _refuse_other_money(
+    roles: Mapping[str, tuple[Role, EffectResult]], currency: str, price_base: str | int | None
+) -> None:
+    """Refuse an outcome whose name says that it is in another currency, other prices, or thousands."""
+    faults = []
+    for name, (role, effect) in roles.items():
+        if role.kind != "money":
+            continue
+        said, scale, base = amount_parts(effect.outcome)
+        column = f"effects[{name!r}]" if name else "effects"
+        if said is not None and said != currency:
+            faults.append(Fault(f"the outcome is in {said} and the costs are in {currency}",
+                                "estimate the outcome in the currency of the costs, or convert the costs (money=)",
+                                column=column, value=effect.outcome))  # fmt: skip
+        if scale:
+            faults.append(Fault(f"the outcome is in {'thousands' if scale == 'k' else 'millions'} and the costs are not",
+                                "estimate the effect on the amount itself", column=column, value=effect.outcome))  # fmt: skip
+        if base is not None and str(base) != str(price_base):
+            there = (
+                "current prices" if price_base in (None, "current") else f"prices of {price_base}"
+            )
+            faults.append(Fault(f"the outcome is in prices of {base} and the costs are in {there}",
+                                f"bring the costs to prices of {base} (money=), or say price_base={base} if they are",
+                                column=column, value=effect.outcome))  # fmt: skip
+    if faults:
+        raise DataError("Numerator and denominator are not in the same money.", faults)
 
 
 # --- the words -------------------------------------------------------------------------------------
 
 
-def _funds(denominator: str | Sequence[str]) -> str:
-    return denominator if isinstance(denominator, str) else " and ".join(denominator)
-
-
-def _short_text(at_horizon: pd.DataFrame, horizon: int) -> str:
-    short = at_horizon[at_horizon["event_time"] < horizon]
-    if short.empty:
-        return ""
-    each = "; ".join(
-        f"cohort {int(g)} {years_after(int(e))}, its last observed"
-        for g, e in zip(short["cohort"], short["event_time"], strict=True)
+def _geography(geography: str | None, paid: pd.DataFrame) -> str:
+    if geography is not None:
+        return geography
+    there = sorted(
+        {str(place) for place in paid.loc[paid["counted"], "geography"].dropna() if str(place)}
     )
-    return f" ({each})"
+    return ", ".join(there) if there else "not said"
 
 
-def _span_text(cells: pd.DataFrame, horizon: int) -> str:
-    number = int((cells["event_time"] <= horizon).sum())
-    cohort_years = f"{number} cohort-year{'s' if number > 1 else ''} observed"
-    if horizon == 0:
-        return f"in the year of joining ({cohort_years})"
-    return f"from joining to {years_after(horizon)} ({cohort_years})"
+def _cost_share(paid: pd.DataFrame) -> float:
+    """Share of all costs that the denominator counts."""
+    return math.fsum(paid.loc[paid["counted"], "present_value"]) / math.fsum(paid["present_value"])
 
 
-def _notes(words: _Words, paid: pd.DataFrame) -> list[str]:
-    notes = [
-        f"Units of the outcome are counted, not discounted; the denominator is {words.cost}.",
-        f"The outcome is taken to be in {words.unit}, not in logarithms.",
-    ]
+def _attribution_text(paid: pd.DataFrame) -> str:
+    """Who paid which share of the whole, and so which share of the results is theirs."""
+    shares = funder_shares(paid)
+    return ", ".join(
+        f"{source} {100 * share:.1f} %"
+        for source, share in zip(shares["source_of_funds"], shares["share"], strict=True)
+    )
+
+
+def _notes(outcomes: list[Outcome], terms: Terms, paid: pd.DataFrame, horizon: int) -> list[str]:
+    words = terms.words
+    counted = [one for one in outcomes if one.role.kind != "money"]
+    notes = []
+    if counted:
+        notes.append(
+            f"Units of the outcome are counted, not discounted; the denominator is {words.cost}."
+        )
+        notes += [
+            f"The outcome is taken to be in {one.role.unit}, not in logarithms." for one in counted
+        ]
+    if len(counted) < len(outcomes):
+        how = words.discounted.removeprefix(", ") or "not discounted"
+        notes.append(
+            f"Outcomes in money are {how}, as costs are; exports are a gross output and no gain to anybody by themselves."
+        )
+    share = _cost_share(paid)
+    if share < 1 - _WHOLE:
+        notes.append(
+            f"All results are set against {100 * share:.1f} % of the cost ({words.funds}); results in proportion to what each paid are in "
+            "attribution(), and against all costs with denominator='total'."
+        )
+    later = sorted(
+        {
+            int(e)
+            for one in outcomes
+            for e in one.effect.estimates["event_time"].dropna()
+            if e > horizon
+        }
+    )
+    if later:
+        notes.append(
+            f"Effects observed after the horizon are not counted: {', '.join(map(str, later))} years after joining."
+        )
+    early = sorted(
+        {
+            int(t)
+            for one in outcomes
+            if one.role.kind == "money"
+            for t in one.yearly["time"]
+            if t < words.first_year
+        }
+    )
+    if early:
+        notes.append(
+            f"Years of effect before the first cost ({words.first_year}): {', '.join(map(str, early))}; are costs missing?"
+        )
+    if any(one.assumed for one in outcomes):
+        notes.append(
+            "Years carried on were not observed: they repeat the last observed effect, as declared, with its uncertainty and no other."
+        )
+    if terms.adjusted:
+        notes.append(
+            f"Totals are {terms.additionality.label()}, as declared; the effect itself is net of what would have happened anyway."
+        )
     assumed = paid[paid["counted"] & paid["assumed"]]
     if len(assumed):
         items = ", ".join(
@@ -448,17 +540,51 @@ def _notes(words: _Words, paid: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _sentence(words: _Words, rows: pd.DataFrame, conf_level: float) -> str:
+def _sentence(outcome: Outcome, table: pd.DataFrame, terms: Terms) -> str:
+    name = outcome.role.name or outcome.role.unit
+    rows = table[table["outcome"] == name].set_index("term")
+    if outcome.role.kind == "money":
+        return _money_sentence(outcome, rows, terms)
+    return _unit_sentence(outcome, rows, terms)
+
+
+def _money_sentence(outcome: Outcome, rows: pd.DataFrame, terms: Terms) -> str:
+    level = f"{100 * terms.joint.conf_level:g} %"
+    total, per_cost = rows.loc["present_value"], rows.loc[PER_COST]
+    people = f"{format_number(total['n_participants'])} participants"
+    said = f"{_capital(outcome.words.sum)}: {number_text(total['estimate'])} over {people}"
+    if total["kind"] == "undefined":
+        return f"{said}, without an interval."
+    cost = terms.words
+    of = (
+        "less than nothing"
+        if per_cost["estimate"] < 0
+        else f"{cost.currency} {number_text(per_cost['estimate'])}"
+    )
+    unclear = (
+        " The effect cannot be told from zero."
+        if total["conf_low"] <= 0 <= total["conf_high"]
+        else ""
+    )
+    return (
+        f"{said} ({level} interval {total['interval']}).{unclear} Per {cost.currency} of {cost.funds} cost: {of} "
+        f"({level} interval {per_cost['interval']})."
+    )
+
+
+def _unit_sentence(outcome: Outcome, rows: pd.DataFrame, terms: Terms) -> str:
     """The finding; where the interval of the total contains zero it says so first, and prices nothing."""
-    level = f"{100 * conf_level:g} %"
+    words, cost = outcome.words, terms.words
+    level = f"{100 * terms.joint.conf_level:g} %"
     total, primary, price = (
         rows.loc[term] for term in ("total_at_horizon", PRIMARY, "cost_per_unit")
     )
     people = f"{format_number(total['n_participants'])} participants"
+    one = outcome.role.one
     if total["kind"] == "undefined":
         return (
             f"{_capital(words.total)}: {number_text(total['estimate'])} over {people}, without an "
-            f"interval; nothing can be said on the cost per {words.basis} {words.one}."
+            f"interval; nothing can be said on the cost per {words.basis} {one}."
         )
     count = (
         f"{_capital(words.total)}: {number_text(total['estimate'])} over {people} ({level} interval "
@@ -466,22 +592,21 @@ def _sentence(words: _Words, rows: pd.DataFrame, conf_level: float) -> str:
     )
     if price["kind"] in ("complement", "unbounded"):
         finding = (
-            f"The effect on {words.unit} cannot be told from zero, and cost per {words.one} has no "
+            f"The effect on {outcome.role.words} cannot be told from zero, and cost per {one} has no "
             f"upper bound. {count}"
         )
     elif price["kind"] == "undefined":
-        finding = f"{count} The effect is below zero: cost per {words.one} is not defined."
+        finding = f"{count} The effect is below zero: cost per {one} is not defined."
     else:
         finding = (
-            f"{count} One {words.basis} {words.one} cost {words.currency} "
-            f"{number_text(price['estimate'])} ({level} Fieller interval {price['interval']})."
+            f"{count} One {words.basis} {one} cost {cost.currency} "
+            f"{number_text(price['estimate'])} ({level} {'' if terms.additionality.uncertain else 'Fieller '}interval {price['interval']})."
         )
     each_million = (
-        f"{_capital(words.basis)} {primary['unit']} of {words.funds} cost: "
+        f"{_capital(words.basis)} {primary['unit']} of {cost.funds} cost: "
         f"{number_text(primary['estimate'])} ({level} interval {primary['interval']})."
     )
-    assumed = ["The cost is an assumption."] if words.assumed else []
-    return " ".join([finding, each_million, *assumed])
+    return f"{finding} {each_million}"
 
 
 def _capital(text: str) -> str:

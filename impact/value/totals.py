@@ -1,4 +1,4 @@
-"""From effects per firm to totals of a programme: cells times participants, with joint variance."""
+"""From effects per firm to cells of a programme: which cells count, for how many participants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from impact.core.errors import DataError, EstimationError, Fault
-from impact.core.inference import FloatArray
 from impact.display.numbers import format_number
 from impact.estimate.effect import EffectResult
 
@@ -19,7 +18,9 @@ ShortCohorts = Literal["last_observed", "refuse"]
 """What to do with a cohort that was not observed up to the horizon."""
 
 
-def treated_cells(effect: EffectResult, horizon: int, gross: bool) -> pd.DataFrame:
+def treated_cells(
+    effect: EffectResult, horizon: int, gross: bool, carried_years: int = 0
+) -> pd.DataFrame:
     """Cells from the year of joining on that have an estimate, with their position in `vcov`."""
     table = effect.estimates
     lacking = [c for c in ("cohort", "time", "event_time") if c not in table.columns]
@@ -41,29 +42,34 @@ def treated_cells(effect: EffectResult, horizon: int, gross: bool) -> pd.DataFra
         )
     if not isinstance(horizon, int | np.integer) or isinstance(horizon, bool) or horizon < 0:
         raise EstimationError(f"horizon is {horizon!r}; give whole years after joining, 0 or more.")
-    cells = table[["cohort", "event_time", "estimate", "std_error"]].reset_index(drop=True)
+    cells = table[["cohort", "time", "event_time", "estimate", "std_error"]].reset_index(drop=True)
     cells = cells.assign(position=np.arange(len(cells)))
     cells = cells[(cells["event_time"] >= 0) & np.isfinite(cells["estimate"])]
     if cells.empty:
         raise EstimationError("No cell from the year of joining on has an estimate.")
-    cells = cells.astype({"cohort": "int64", "event_time": "int64"})
+    cells = cells.astype({"cohort": "int64", "time": "int64", "event_time": "int64"})
     longest = int(cells["event_time"].max())
-    if horizon > longest:
+    if horizon > longest + carried_years:
+        carried = (
+            f", and persistence carries them on for {carried_years} more" if carried_years else ""
+        )
         raise EstimationError(
             f"A horizon of {horizon} was asked for, and no cohort is observed longer than "
-            f"{longest} after joining; effects are not extrapolated. Ask for horizon={longest} or less."
+            f"{longest} after joining{carried}; effects are not extrapolated beyond that. "
+            f"Ask for horizon={longest + carried_years} or less, or declare a longer persistence."
         )
     return cells
 
 
-def rows_at_horizon(cells: pd.DataFrame, horizon: int, short_cohorts: ShortCohorts) -> pd.DataFrame:
-    """One cell per cohort: the horizon, or the last observed before it where that is allowed."""
+def at_horizon(
+    cells: pd.DataFrame, yearly: pd.DataFrame, horizon: int, short_cohorts: ShortCohorts
+) -> pd.DataFrame:
+    """One row per cohort: the horizon, or the last year before it that counts, where that is allowed."""
     if short_cohorts not in ("last_observed", "refuse"):
         raise EstimationError(
             f"short_cohorts is {short_cohorts!r}; write 'last_observed' or 'refuse'."
         )
-    within = cells[cells["event_time"] <= horizon].sort_values(["cohort", "event_time"])
-    last = within.groupby("cohort", sort=True).tail(1)
+    last = yearly.groupby("cohort", sort=True).tail(1)
     absent = sorted(set(cells["cohort"]) - set(last["cohort"]))
     if absent:
         raise EstimationError(
@@ -86,22 +92,35 @@ def firm_cohorts(effect: EffectResult) -> pd.Series:
 
 
 def participants_per_cohort(
-    effect: EffectResult, cells: pd.DataFrame, participants: Mapping[int, int] | None
+    effect: EffectResult,
+    cells: pd.DataFrame,
+    participants: Mapping[int, int] | None,
+    elsewhere: frozenset[int] = frozenset(),
 ) -> tuple[dict[int, int], tuple[str, ...]]:
-    """Participants per cohort, from the roster or counted in the sample, and which of the two."""
+    """Participants per cohort, from the roster or counted in the sample, and which of the two.
+
+    `elsewhere` are cohorts that have an effect on another outcome of the same account.
+    """
     cohorts = sorted(int(g) for g in cells["cohort"].unique())
     firm_cohort = firm_cohorts(effect)
     sample = {g: int((firm_cohort == g).sum()) for g in cohorts}
     if participants is not None:
-        roster = dict(participants)
+        roster = {g: n for g, n in participants.items() if g in sample or g not in elsewhere}
         faults = _roster_faults(roster, sample)
         if faults:
             raise DataError("The participants per cohort do not fit the effect.", faults)
         sizes = {g: int(roster[g]) for g in cohorts}
-        return sizes, (
+        notes = [
             f"Participants by the roster: {sizes_text(sizes)}. The effect is estimated on "
-            f"{sizes_text(sample)}, and is taken to hold for those not observed.",
-        )
+            f"{sizes_text(sample)}, and is taken to hold for those not observed."
+        ]
+        left = sorted(elsewhere - set(cohorts))
+        if left:
+            notes.append(
+                f"Cohorts without an effect on {effect.label}: {_listed(left)}. They are in no total of it, while costs paid for them "
+                "are in the denominator."
+            )
+        return sizes, tuple(notes)
     _refuse_weighted(effect, firm_cohort.isin(cohorts))
     notes = [
         f"Participants counted in the estimation sample: {sizes_text(sample)}; a roster with more "
@@ -162,20 +181,6 @@ def _roster_faults(roster: Mapping[Any, Any], sample: Mapping[int, int]) -> list
 def _is_count(value: Any) -> bool:
     real = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     return real and float(value) == math.floor(value) and value >= 1
-
-
-def total_over(
-    effect: EffectResult, cells: pd.DataFrame, sizes: Mapping[int, int]
-) -> tuple[float, float]:
-    """`sum N_g ATT(g, t)` over the cells given, and its standard error from their covariance."""
-    number = cells["cohort"].map(dict(sizes)).to_numpy(dtype=np.float64)
-    position = cells["position"].to_numpy(dtype=np.int64)
-    estimate = float(number @ cells["estimate"].to_numpy(dtype=np.float64))
-    if cells["std_error"].isna().any():  # one cell without uncertainty leaves the sum without it
-        return estimate, math.nan
-    block: FloatArray = effect.vcov[np.ix_(position, position)]
-    variance = float(number @ block @ number)
-    return estimate, math.sqrt(variance) if variance > 0 else math.nan
 
 
 def years_after(horizon: int) -> str:

@@ -152,7 +152,7 @@ def test_a_second_run_gives_the_same_bytes(michigan: Any, tmp_path: Path) -> Non
     second = {p.relative_to(tmp_path): p.read_bytes() for p in files(tmp_path)}
     assert set(map(str, first)) == {
         "appendix.pdf", "results.json", "tables.xlsx", "manifest.json", "figures/balance.svg",
-        "figures/event_study.svg", "data_processed/michigan/panel.parquet",
+        "figures/event_study.svg", "figures/tornado.svg", "figures/acceptability.svg", "data_processed/michigan/panel.parquet",
         "data_processed/michigan/dictionary.csv",
     }  # fmt: skip
     assert first == second

@@ -151,7 +151,7 @@ def test_every_row_names_what_it_is():
     assert set(table["horizon"]) == {1}
     assert set(table["price_base"]) == {"prices of 2011"}
     assert (table[["n_participants", "n_treated", "n_units"]] == [5, 5, 9]).all(axis=None)
-    assert list(table["status"]) == ["known", *["estimate"] * 5, "known"]
+    assert list(table["status"]) == ["known", *["estimate"] * 6, "known"]
 
 
 def test_known_numbers_have_no_interval_and_no_zero():
@@ -269,9 +269,10 @@ def test_net_and_gross_are_not_confused():
     assert set(rows(got)["basis"]) == {"gross"}
 
 
-def test_money_is_not_set_undiscounted_against_discounted_money():
-    with pytest.raises(EstimationError, match="discount_rate=0"):
-        value(outcome_unit="EUR", discount_rate=0.03)
+def test_money_is_discounted_as_the_costs_are():
+    plain, later = (rows(value(outcome_unit="EUR", discount_rate=r)) for r in (0.0, 0.1))
+    assert plain.loc["present_value", "estimate"] == pytest.approx(3 * 2 + 3 * 5 + 2 * 3)
+    assert later.loc["present_value", "estimate"] == pytest.approx(3 * 2 + (3 * 5 + 2 * 3) / 1.1)
     assert "net EUR" in value(outcome_unit="EUR").label
 
 
