@@ -20,6 +20,9 @@ from impact.core.errors import EstimationError, ImpactError
 FloatArray = npt.NDArray[np.float64]
 
 _RELATIVE_ZERO = 1e-12  # a standard error this small beside its estimate is rounding, not knowledge
+_CANCELLED = (
+    1e-14  # a variance this small beside the terms that it is the difference of is rounding, too
+)
 
 SMALL_SAMPLE = {
     "fixest": "G/(G-1) x (N-1)/(N-K), K without fixed effects nested in the cluster (R fixest)",
@@ -290,12 +293,39 @@ def wald(estimate: npt.ArrayLike, covariance: npt.ArrayLike) -> WaldTest:
     return WaldTest(statistic, rank, float(stats.chi2.sf(statistic, rank)))
 
 
+def power_of_two(value: float, spread: float) -> int:
+    """Exponent of the power of two that brings the larger of a value and its error below 1; 0 where both are 0.
+
+    Examples
+    --------
+    >>> power_of_two(-3.0, 10.0), power_of_two(0.0, 0.0)
+    (4, 0)
+    """
+    return math.frexp(max(abs(value), spread))[1]
+
+
+def shifted(value: float, power: int) -> float:
+    """`value x 2^power`, exact; infinite where that is too large for a float.
+
+    Examples
+    --------
+    >>> shifted(3.0, -1), shifted(-3.0, 5_000)
+    (1.5, -inf)
+    """
+    try:
+        return math.ldexp(value, power)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
 @dataclass(frozen=True, slots=True)
 class RatioInterval:
     """Confidence set of a ratio.
 
     `kind` is `bounded` ([low, high]), `complement` (everything but the open gap between `high` and
-    `low`: [low, inf) and (-inf, high]), `unbounded` (the whole line), or `undefined`.
+    `low`: [low, inf) and (-inf, high]), `unbounded` (the whole line), or `undefined`. An end of a
+    complement is infinite where that half does not exist: the denominator is then exactly as many
+    standard errors from zero as the critical value says.
     """
 
     kind: Literal["bounded", "complement", "unbounded", "undefined"]
@@ -311,11 +341,12 @@ def fieller(
     cov: float = 0.0,
     *,
     conf_level: float = 0.95,
+    df: float | None = None,
 ) -> RatioInterval:
     """Fieller's confidence set of numerator / denominator.
 
     The set of theta with `(a - theta b)^2 <= z^2 (s_aa - 2 theta s_ab + theta^2 s_bb)` (Fieller 1954).
-    It is an interval only where the denominator differs from zero at the same level.
+    It is an interval only where the denominator differs from zero at the same level. `df` makes z the critical value of t.
 
     Examples
     --------
@@ -323,26 +354,30 @@ def fieller(
     >>> got.kind, round(got.low, 3), round(got.high, 3)
     ('bounded', 1.461, 5.664)
     """
-    values = (numerator, denominator, var_n, var_d, cov)
-    if not all(math.isfinite(v) for v in values) or min(var_n, var_d) < 0:
+    z = critical_value(conf_level, df)
+    scaled = _scaled(numerator, denominator, var_n, var_d, cov)
+    if scaled is None or (denominator == 0 and var_d == 0):
         return RatioInterval("undefined", math.nan, math.nan)
-    z2 = critical_value(conf_level) ** 2
-    a = denominator**2 - z2 * var_d
-    b = numerator * denominator - z2 * cov
-    # b^2 - a c, written so that small standard errors do not cancel.
-    discriminant = z2 * (
-        denominator**2 * var_n
-        - 2 * numerator * denominator * cov
-        + numerator**2 * var_d
-        - z2 * (var_n * var_d - cov**2)
-    )
-    if a > 0:  # the denominator is away from zero, so the parabola opens upwards and has two roots
-        root = math.sqrt(max(discriminant, 0.0))
-        return RatioInterval("bounded", (b - root) / a, (b + root) / a)
-    if a == 0 or discriminant < 0:
+    n, d, s_n, s_d, s_nd, back = scaled
+    # The set is {theta: a theta^2 - 2 b theta + c <= 0}. Differences of squares are factored, and the second root follows from the product of the
+    # two, so that nothing cancels where an end is near zero or far away.
+    a, b, c = (d - z * s_d) * (d + z * s_d), n * d - z**2 * s_nd, (n - z * s_n) * (n + z * s_n)
+    never_negative = max((s_n * s_d - abs(s_nd)) * (s_n * s_d + abs(s_nd)), 0.0)
+    discriminant = z**2 * (_spread(n, d, s_n, s_d, s_nd) - z**2 * never_negative)
+    if a < 0 and discriminant <= 0:
         return RatioInterval("unbounded", -math.inf, math.inf)
-    root = math.sqrt(discriminant)
-    small, large = sorted(((b - root) / a, (b + root) / a))
+    q = b + math.copysign(math.sqrt(max(discriminant, 0.0)), b)
+    if a == 0:
+        edge = shifted(c / (2 * b), back) if b else math.nan
+        if b == 0:
+            return RatioInterval("unbounded", -math.inf, math.inf)
+        low, high = (edge, -math.inf) if b > 0 else (math.inf, edge)
+        return RatioInterval("complement", low, high)
+    small, large = sorted(shifted(root, back) for root in (q / a, c / q if q else 0.0))
+    if (
+        a > 0
+    ):  # the denominator is away from zero: the parabola opens upwards, and its inside is the set
+        return RatioInterval("bounded", small, large)
     return RatioInterval("complement", large, small)
 
 
@@ -351,16 +386,50 @@ def delta_ratio(
 ) -> tuple[float, float]:
     """Ratio and its delta-method standard error; both missing where the denominator is 0.
 
+    The error is missing, too, where it cannot be told from rounding: where the two move together exactly, or neither is uncertain.
+
     Examples
     --------
     >>> tuple(round(x, 3) for x in delta_ratio(60.0, 16.9, 18.0**2, 0.5**2))
     (3.55, 1.07)
     """
-    if denominator == 0:
+    if denominator == 0 or not math.isfinite(numerator / denominator):
         return math.nan, math.nan
     theta = numerator / denominator
-    variance = (var_n - 2 * theta * cov + theta**2 * var_d) / denominator**2
-    return theta, math.sqrt(variance) if variance > 0 else math.nan
+    scaled = _scaled(numerator, denominator, var_n, var_d, cov)
+    if scaled is None:
+        return theta, math.nan
+    n, d, s_n, s_d, s_nd, back = scaled
+    variance, most = _spread(n, d, s_n, s_d, s_nd), (d * s_n) ** 2 + (n * s_d) ** 2
+    if variance <= _CANCELLED * most or math.sqrt(variance) <= _RELATIVE_ZERO * abs(n * d):
+        return theta, math.nan
+    std_error = shifted(math.sqrt(variance) / abs(d) / abs(d), back)
+    return theta, std_error if math.isfinite(std_error) else math.nan
+
+
+def _scaled(
+    numerator: float, denominator: float, var_n: float, var_d: float, cov: float
+) -> tuple[float, float, float, float, float, int] | None:
+    """Both numbers, their errors and covariance in units in which none is above 1, and the power of two that turns a ratio back.
+
+    Squares of numbers beyond 1e154 or below 1e-154 are no floats; powers of two change no digit.
+    """
+    values = (numerator, denominator, var_n, var_d, cov)
+    if not all(math.isfinite(v) for v in values) or min(var_n, var_d) < 0:
+        return None
+    s_n, s_d = math.sqrt(var_n), math.sqrt(var_d)
+    up, down = power_of_two(numerator, s_n), power_of_two(denominator, s_d)
+    s_nd = shifted(cov, -up - down)
+    if math.isinf(s_nd):
+        return None
+    n, d = shifted(numerator, -up), shifted(denominator, -down)
+    return n, d, shifted(s_n, -up), shifted(s_d, -down), s_nd, up - down
+
+
+def _spread(n: float, d: float, s_n: float, s_d: float, s_nd: float) -> float:
+    """Variance of `d x numerator - n x denominator`: `d^2 s_nn - 2 n d s_nd + n^2 s_dd`, as a sum of two terms that are not negative."""
+    sign = math.copysign(1.0, n * d)
+    return (d * s_n - sign * n * s_d) ** 2 + 2 * abs(n * d) * max(s_n * s_d - sign * s_nd, 0.0)
 
 
 def ratio_interval(
@@ -490,8 +559,8 @@ def quantile_interval(draws: FloatArray, conf_level: float = 0.95) -> tuple[floa
 
     Examples
     --------
-    >>> quantile_interval(np.arange(101.0), 0.9)
-    (5.0, 95.0)
+    >>> quantile_interval(np.arange(101.0), 0.5)
+    (25.0, 75.0)
     """
     if not len(draws):
         return math.nan, math.nan

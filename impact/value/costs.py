@@ -14,7 +14,7 @@ import pandas as pd
 from impact.core.errors import DataError, Fault
 from impact.core.money import Money
 from impact.core.panel import require_columns
-from impact.value.discounting import discount_factor
+from impact.value.discounting import discount_factors
 
 COST_COLUMNS = ("item", "year", "amount", "currency", "source_of_funds", "assumed")
 """Columns of a table of costs; `assumed` is False where it is absent."""
@@ -128,7 +128,7 @@ def discounted_costs(
         std_error=frame["std_error"].astype("float64").to_numpy(),
         assumed=frame["assumed"].astype(bool).to_numpy(),
     )
-    factor = discount_factor(
+    factor = discount_factors(
         frame["year"].to_numpy(),
         base_year=int(frame["year"].min()),
         rate=discount_rate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, overload
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,20 +25,12 @@ _GRID = np.expm1(np.linspace(math.log1p(LOWEST), math.log1p(HIGHEST), 4_001))
 _EXACT = 1e-14
 
 
-@overload
-def discount_factor(year: int, *, base_year: int, rate: float, mid_year: bool = False) -> float: ...
-@overload
-def discount_factor(
-    year: npt.NDArray[np.integer], *, base_year: int, rate: float, mid_year: bool = False
-) -> FloatArray: ...
-def discount_factor(
-    year: int | npt.NDArray[np.integer], *, base_year: int, rate: float, mid_year: bool = False
-) -> float | FloatArray:
+def discount_factor(year: float, *, base_year: int, rate: float, mid_year: bool = False) -> float:
     """What one unit of money of a year is worth in the base year: `(1 + rate)^-(year - base_year)`.
 
     Parameters
     ----------
-    year : int or array of int
+    year : float
     base_year : int
     rate : float
         Yearly, 0.03 for 3 %.
@@ -53,9 +45,16 @@ def discount_factor(
     0.928767
     """
     late = 0.5 if mid_year else 0.0
-    years = np.asarray(year, dtype=np.float64) - base_year + late
-    factor: FloatArray = (1.0 + rate) ** -years
-    return float(factor) if factor.ndim == 0 else factor
+    return float((1.0 + rate) ** -(year - base_year + late))
+
+
+def discount_factors(
+    years: npt.NDArray[np.integer], *, base_year: int, rate: float, mid_year: bool = False
+) -> FloatArray:
+    """The same for an array of years."""
+    late = 0.5 if mid_year else 0.0
+    factors: FloatArray = (1.0 + rate) ** -(years.astype(np.float64) - base_year + late)
+    return factors
 
 
 def net_present_value(

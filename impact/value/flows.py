@@ -11,7 +11,7 @@ import pandas as pd
 
 from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
-from impact.value.discounting import discount_factor
+from impact.value.discounting import discount_factors
 
 Persistence = int | Sequence[float]
 """Years that the last observed effect is carried on at its full size, or the share of it that is left in each of them."""
@@ -115,7 +115,7 @@ def weights(
     number = rows["cohort"].map(dict(sizes)).to_numpy(dtype=np.float64)
     factor = number * rows["share"].to_numpy(dtype=np.float64)
     if rate:
-        factor = factor * discount_factor(
+        factor = factor * discount_factors(
             rows["time"].to_numpy(), base_year=base_year, rate=rate, mid_year=mid_year
         )
     at = offset + rows["position"].to_numpy(dtype=np.int64)

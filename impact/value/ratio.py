@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from numbers import Real
+from typing import Any, Literal
 
 import pandas as pd
 
 from impact.core.errors import DataError, EstimationError, Fault
-from impact.core.inference import critical_value, delta_ratio, fieller, infer
+from impact.core.inference import critical_value, delta_ratio, fieller, power_of_two, shifted
 from impact.display.digits import number_text
 
 Kind = Literal["bounded", "complement", "unbounded", "undefined"]
 RatioMethod = Literal["fieller", "delta"]
 
+_NEAREST = 1e-100  # a denominator in units of its error
 _NO_UPPER = (
     "The denominator cannot be told from zero at this level: the Fieller set of the ratio has no "
     "upper bound, and a delta-method interval is not to be relied on."
@@ -33,8 +36,9 @@ class RatioResult:
         Ends of the confidence set, read with `kind`.
     kind : {"bounded", "complement", "unbounded", "undefined"}
         `bounded`: [conf_low, conf_high]. `complement`: all but the gap between `conf_high` and
-        `conf_low`, that is [conf_low, inf) and (-inf, conf_high], so `conf_low > conf_high`.
-        `unbounded`: the whole line. `undefined`: no interval.
+        `conf_low`, that is [conf_low, inf) and (-inf, conf_high], so `conf_low > conf_high`; an end
+        is infinite where that half does not exist. `unbounded`: the whole line. `undefined`: no
+        interval.
     method : {"fieller", "delta"}
     conf_level : float
     notes : tuple of str
@@ -77,6 +81,10 @@ class RatioResult:
         """The confidence set in words: two numbers, or why there are not two."""
         if self.kind == "bounded":
             return f"{number_text(self.conf_low)} to {number_text(self.conf_high)}"
+        if self.kind == "complement" and math.isinf(self.conf_high):
+            return f"no upper bound (every value from {number_text(self.conf_low)} on)"
+        if self.kind == "complement" and math.isinf(self.conf_low):
+            return f"no lower bound (every value up to {number_text(self.conf_high)})"
         if self.kind == "complement":
             return (
                 f"no upper bound (every value but those between {number_text(self.conf_high)} "
@@ -106,7 +114,7 @@ class RatioResult:
         )
         if self.kind in ("complement", "unbounded"):
             estimate = std_error = math.nan
-            low = low if self.kind == "complement" and high < 0 < low else math.nan
+            low = low if self.kind == "complement" and high < 0 < low < math.inf else math.nan
             high = math.nan
         return pd.DataFrame(
             {
@@ -187,7 +195,8 @@ def ratio(
     ------
     DataError
         A value that is not a finite number, a negative standard error, a covariance larger than the
-        standard errors allow, an unknown method: all in one pass.
+        standard errors allow, an unknown method, no level, no degrees of freedom: all in one pass. A
+        ratio that no float can hold.
 
     Notes
     -----
@@ -203,72 +212,83 @@ def ratio(
     >>> ratio((10.96e6, 0.0), (1200.0, 800.0)).kind
     'complement'
     """
-    _refuse_impossible(numerator, denominator, cov, method)
-    a, se_a = float(numerator[0]), _known(numerator[1])
-    b, se_b = float(denominator[0]), _known(denominator[1])
+    a, se_a, b, se_b = _understood(numerator, denominator, cov, method, conf_level, df)
+    # In units in which both are about 1: squares of errors of 1e-200 or 1e200 are no floats.
+    up, down = power_of_two(a, _or_zero(se_a)), power_of_two(b, _or_zero(se_b))
+    a, se_a, b, se_b = (shifted(a, -up), shifted(se_a, -up), shifted(b, -down), shifted(se_b, -down))  # fmt: skip
+    cov = shifted(float(cov), -up - down)
     estimate, std_error = delta_ratio(a, b, se_a**2, se_b**2, cov)
     critical = critical_value(conf_level, df)
-    no_interval, notes = _why_no_interval(b, se_a, se_b)
-    if no_interval:
-        nan = math.nan
+    found = fieller(a, b, se_a**2, se_b**2, cov, conf_level=conf_level, df=df)
+    why = _why_no_interval(a, se_a, b, se_b, std_error)
+    if why or (method == "delta" and math.isnan(std_error)):
+        (estimate,), nan = _written([estimate], up - down), math.nan
+        notes = (why,) if why else ()
         return RatioResult(estimate, nan, nan, nan, "undefined", method, conf_level, notes)
-    # The set depends on the level only through its critical value, so a t value enters as the
-    # normal level that has the same one.
-    found = fieller(a, b, se_a**2, se_b**2, cov, conf_level=_normal_level(critical, conf_level, df))
-    if method == "fieller":
-        return RatioResult(
-            estimate, std_error, found.low, found.high, found.kind, method, conf_level
-        )
-    if math.isnan(std_error):
-        nan = math.nan
-        return RatioResult(estimate, nan, nan, nan, "undefined", method, conf_level)
-    half = critical * std_error
-    notes = () if found.kind == "bounded" else (_NO_UPPER,)
-    return RatioResult(
-        estimate, std_error, estimate - half, estimate + half, "bounded", method, conf_level, notes
-    )
+    ends: tuple[float, float] = found.low, found.high
+    kind, notes = found.kind, ()
+    if method == "delta":
+        ends = estimate - critical * std_error, estimate + critical * std_error
+        kind, notes = "bounded", () if found.kind == "bounded" else (_NO_UPPER,)
+    low, high = _written(ends, up - down)
+    if kind == "bounded":
+        estimate, std_error = _written([estimate, std_error], up - down)
+    else:  # a denominator of next to nothing: the set is known, and the quotient is no number
+        estimate, std_error = (_or_missing(x, up - down) for x in (estimate, std_error))
+    return RatioResult(estimate, std_error, low, high, kind, method, conf_level, notes)
 
 
-def _known(std_error: float | None) -> float:
-    return math.nan if std_error is None else float(std_error)
-
-
-def _normal_level(critical: float, conf_level: float, df: float | None) -> float:
-    return conf_level if df is None else 1 - float(infer([critical], [1.0])["p_value"].iloc[0])
-
-
-def _why_no_interval(b: float, se_a: float, se_b: float) -> tuple[bool, tuple[str, ...]]:
+def _why_no_interval(a: float, se_a: float, b: float, se_b: float, std_error: float) -> str:
     if math.isnan(se_a) or math.isnan(se_b):
-        return True, ("A standard error is missing.",)
+        return "A standard error is missing."
     if b == 0 and se_b == 0:
-        return True, ("The denominator is zero.",)
+        return "The denominator is zero."
     if se_a == 0 and se_b == 0:
-        return True, ("Both numbers are known for certain.",)
-    return False, ()
+        return "Both numbers are known for certain."
+    if a == 0 and se_a == 0:
+        return "The numerator is zero for certain."
+    # Nearer to zero the error is too large for a float, and not too small.
+    if a != 0 and abs(b) > _NEAREST and math.isnan(std_error):
+        return "The standard error of the ratio cannot be told from rounding: the two numbers move together exactly, or are as good as certain."
+    return ""
 
 
-def _refuse_impossible(
-    numerator: tuple[float, float | None],
-    denominator: tuple[float, float | None],
-    cov: float,
-    method: str,
-) -> None:
-    faults = []
-    for name, (value, std_error) in (("numerator", numerator), ("denominator", denominator)):
-        if not math.isfinite(value):
-            faults.append(Fault("not a finite number", "give a number", column=name, value=value))
-        if std_error is not None and (std_error < 0 or math.isinf(std_error)):
-            faults.append(
-                Fault(
-                    "a standard error cannot be negative or infinite",
-                    "give 0 for a number that is known, or leave it missing",
-                    column=name,
-                    value=std_error,
-                )
-            )
-    # A hair of slack: a covariance computed in floating point may exceed the bound by rounding.
-    most = _known(numerator[1]) * _known(denominator[1]) * (1 + 1e-9)
-    if not math.isfinite(cov) or abs(cov) > most:
+def _or_zero(std_error: float) -> float:
+    return 0.0 if math.isnan(std_error) else std_error
+
+
+def _written(scaled: Iterable[float], power: int) -> list[float]:
+    """The numbers in their own units, or a refusal where a float cannot hold one."""
+    numbers = [(value, shifted(value, power)) for value in scaled]
+    lost = any(
+        math.isfinite(value) and (math.isinf(back) or (back == 0 != value))
+        for value, back in numbers
+    )
+    if lost:
+        fault = Fault(
+            "the ratio or an end of its interval is too large or too small for a number",
+            "give the two in other units, in millions say",
+        )
+        raise DataError("This ratio cannot be formed.", [fault])
+    return [back for _, back in numbers]
+
+
+def _or_missing(value: float, power: int) -> float:
+    back = shifted(value, power)
+    return back if math.isfinite(back) else math.nan
+
+
+# --- what was given --------------------------------------------------------------------------------
+
+
+def _understood(
+    numerator: Any, denominator: Any, cov: Any, method: Any, conf_level: Any, df: Any
+) -> tuple[float, float, float, float]:
+    """Values and standard errors, a missing one as NaN; every fault in one pass."""
+    faults: list[Fault] = []
+    a, se_a = _pair("numerator", numerator, faults)
+    b, se_b = _pair("denominator", denominator, faults)
+    if not _finite(cov) or _too_large(float(cov), se_a, se_b):
         faults.append(
             Fault(
                 "no two numbers with these standard errors have this covariance",
@@ -279,5 +299,80 @@ def _refuse_impossible(
         )
     if method not in ("fieller", "delta"):
         faults.append(Fault("there is no such method", "write 'fieller' or 'delta'", value=method))
+    if not (_finite(conf_level) and 0 < conf_level < 1):
+        faults.append(
+            Fault(
+                "this is no level of confidence",
+                "write a number between 0 and 1, 0.95 say",
+                column="conf_level",
+                value=conf_level,
+            )
+        )
+    # Infinitely many are those of the normal distribution.
+    if df is not None and not (_real(df) and df > 0):
+        faults.append(
+            Fault(
+                "degrees of freedom are above 0",
+                "give a number above 0, or leave it out for the normal distribution",
+                column="df",
+                value=df,
+            )
+        )
     if faults:
         raise DataError("This ratio cannot be formed.", faults)
+    return a, se_a, b, se_b
+
+
+def _pair(name: str, given: Any, faults: list[Fault]) -> tuple[float, float]:
+    if not _is_pair(given):
+        faults.append(
+            Fault(
+                "this is no number with its standard error",
+                "write (value, standard error), with 0 for a number that is known for certain",
+                column=name,
+                value=given,
+            )
+        )
+        return math.nan, math.nan
+    value, std_error = given
+    if not _finite(value):
+        faults.append(Fault("not a finite number", "give a number", column=name, value=value))
+    missing = std_error is None or std_error is pd.NA or (_real(std_error) and std_error != std_error)  # fmt: skip
+    if not missing and not (_finite(std_error) and std_error >= 0):
+        faults.append(
+            Fault(
+                "a standard error cannot be negative or infinite",
+                "give 0 for a number that is known, or leave it missing",
+                column=name,
+                value=std_error,
+            )
+        )
+    number = float(value) if _finite(value) else math.nan
+    return number, float(std_error) if not missing and _finite(std_error) else math.nan
+
+
+def _is_pair(given: Any) -> bool:
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        return getattr(given, "shape", None) == (2,)
+    return len(given) == 2
+
+
+def _real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return _real(value) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
+
+
+def _too_large(cov: float, se_a: float, se_b: float) -> bool:
+    """Whether a covariance is beyond what the standard errors allow; no bound is known where one is missing."""
+    if math.isnan(se_a) or math.isnan(se_b):
+        return False
+    up, down = power_of_two(0.0, se_a), power_of_two(0.0, se_b)
+    # A hair of slack: a covariance computed in floating point may exceed the bound by rounding.
+    most = shifted(se_a, -up) * shifted(se_b, -down) * (1 + 1e-9)
+    return abs(shifted(cov, -up - down)) > most

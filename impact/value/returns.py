@@ -89,7 +89,7 @@ def _internal_rate(benefit: Outcome, terms: Terms, social: pd.DataFrame) -> Infe
 
     def beyond(rate: float) -> float:
         """|NPV| in standard errors, less the critical value; below zero inside the set."""
-        to = {y: float(discount_factor(y, base_year=every[0], rate=rate)) for y in every}
+        to = {y: discount_factor(y, base_year=every[0], rate=rate) for y in every}
         present = math.fsum(flow[y] * to[y] for y in every)
         factor = np.array([to[y] for y in years])
         paid = math.fsum(float(errors.get(y, 0.0)) * to[y] ** 2 for y in every)

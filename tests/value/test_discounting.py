@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from impact.core.errors import DataError
 from impact.value.discounting import (
     discount_factor,
+    discount_factors,
     internal_rate_of_return,
     net_present_value,
 )
@@ -22,7 +23,7 @@ def test_the_factor_by_hand():
     assert discount_factor(2010, base_year=2010, rate=0.05, mid_year=True) == pytest.approx(
         1 / math.sqrt(1.05)
     )
-    got = discount_factor(np.array([2009, 2010]), base_year=2010, rate=0.05)
+    got = discount_factors(np.array([2009, 2010]), base_year=2010, rate=0.05)
     assert got.tolist() == pytest.approx([1.05, 1.0])
 
 
