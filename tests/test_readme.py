@@ -39,6 +39,7 @@ def test_the_python_examples_run() -> None:
         ("pretrends",),
         ("new_entrant", "spells of exporting of firms and products"),
         ("smd_after", "effective sample size", "wald", "counting that the weights were estimated"),
+        ("jobs per 1 million USD", "no upper bound", "discount rate"),
     )
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     for block, words in zip(blocks, wanted, strict=True):
