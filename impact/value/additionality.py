@@ -5,23 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from impact.core.errors import DataError, EstimationError, Fault
-from impact.core.inference import FloatArray, delta_ratio, fieller, infer, quantile_interval
+from impact.core.inference import FloatArray, infer, quantile_interval
 from impact.display.digits import number_text
 from impact.display.numbers import format_number, format_percent
 from impact.estimate.effect import EffectResult
-
-Prior = float | tuple[float, float] | tuple[str, float, float]
-"""A number; or mean and standard deviation; or a distribution with its two parameters: ("beta", a, b), ("lognormal", mu, sigma)."""
+from impact.value.priors import (
+    Prior,
+    is_number,
+    prior_draws,
+    prior_faults,
+    prior_kind,
+    prior_moments,
+    prior_range,
+)
 
 SHARES = ("leakage", "displacement", "substitution")
 _NETTED = ("deadweight", "reference", "counterfactual")
+_FEWEST_DRAWS = 100  # an interval of fewer is of its outermost draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,8 @@ class Additionality:
 
     Notes
     -----
-    Each is a number or a prior: `(mean, sd)` is the Beta distribution with these moments (a log-normal for the multiplier). They are independent of
-    each other and of the effect. The factor is `(1 - L)(1 - Dp)(1 - S) M`. A deadweight is not among them: an effect against comparison firms has
+    Each is a number or a prior: `(mean, sd)` is the Beta distribution with these moments (a log-normal for the multiplier), `("beta", a, b)` and
+    `("lognormal", mu, sigma)` have their own parameters. They are independent of each other and of the effect. The factor is `(1 - L)(1 - Dp)(1 - S) M`. A deadweight is not among them: an effect against comparison firms has
     lost it already.
 
     Examples
@@ -64,7 +70,7 @@ class Additionality:
     multiplier: Prior = 1.0
 
     def __post_init__(self) -> None:
-        faults = [fault for name in _names() for fault in _prior_faults(name, getattr(self, name))]
+        faults = [f for name in _names() for f in _faults(name, getattr(self, name))]
         if faults:
             raise DataError("The additionality cannot be used.", faults)
 
@@ -88,10 +94,8 @@ class Additionality:
     def draws(self, number: int, seed: int) -> FloatArray:
         """Draws of the factor; the same for the same seed."""
         total = np.ones(number)
-        for stream, name in enumerate(_names()):
-            rng = np.random.default_rng([seed, 2, stream])
-            drawn = _drawn(name, getattr(self, name), number, rng)
-            total *= drawn if name == "multiplier" else 1.0 - drawn
+        for name in _names():
+            total *= self._left(name, number, seed)
         return total
 
     def label(self) -> str:
@@ -108,35 +112,29 @@ class Additionality:
         return f"after {', '.join(said)}" if said else "nothing taken off"
 
     def tidy(self) -> pd.DataFrame:
-        """One row per component: `component, prior, mean, std_dev, low, high` (the middle 95 % of a prior)."""
+        """One row per component: `component, prior, mean, sd, low, high` (the middle 95 % of a prior)."""
         rows = []
-        for stream, name in enumerate(_names()):
-            prior = getattr(self, name)
+        for name in _names():
+            prior, share = getattr(self, name), name in SHARES
             mean, sd = self._moments(name)
-            low = high = mean
-            if sd > 0:
-                low, high = quantile_interval(
-                    _drawn(name, prior, 20_000, np.random.default_rng([0, stream]))
-                )
-            rows.append(
-                {
-                    "component": name,
-                    "prior": _kind(name, prior),
-                    "mean": mean,
-                    "std_dev": sd,
-                    "low": low,
-                    "high": high,
-                }
-            )
-        return pd.DataFrame(rows)
+            low, high = prior_range(prior, share=share)
+            kind = prior_kind(prior, share=share)
+            rows.append((name, kind, mean, sd, low, high))
+        return pd.DataFrame(rows, columns=["component", "prior", "mean", "sd", "low", "high"])
 
     def _moments(self, name: str) -> tuple[float, float]:
-        return _moments(name, getattr(self, name))
+        return prior_moments(getattr(self, name), share=name in SHARES)
 
     def _kept(self) -> list[tuple[float, float]]:
         """Mean and standard deviation of what each leaves."""
         found = [(1.0 - mean, sd) for mean, sd in (self._moments(name) for name in SHARES)]
         return [*found, self._moments("multiplier")]
+
+    def _left(self, name: str, number: int, seed: int, stream: int = 2) -> FloatArray:
+        """Draws of what one component leaves: each has its own stream, so that one prior does not move the draws of another."""
+        rng = np.random.default_rng([seed, stream, _names().index(name)])
+        drawn = prior_draws(getattr(self, name), number, rng, share=name in SHARES)
+        return 1.0 - drawn if name in SHARES else drawn
 
 
 def as_additionality(value: Additionality | Mapping[str, Any] | None) -> Additionality:
@@ -264,18 +262,20 @@ def additionality(
     EstimationError
         An estimated effect; both or neither of deadweight and reference.
     DataError
-        Numbers that cannot be.
+        Numbers that cannot be: all in one pass.
 
     Notes
     -----
-    `[GI (1 - L)(1 - Dp)(1 - S) M] - [GI* (1 - L*)(1 - Dp*)(1 - S*) M*]` (Homes and Communities Agency, Additionality Guide, 2014).
+    `[GI (1 - L)(1 - Dp)(1 - S) M] - [GI* (1 - L*)(1 - Dp*)(1 - S*) M*]` (Homes and Communities Agency, Additionality Guide, 2014). Standard errors are
+    exact, of products of independent numbers; intervals are percentiles of draws. A prior that both cases share is drawn once for both: one world has
+    one displacement.
 
     Examples
     --------
     >>> additionality(20_000, deadweight=0.4, displacement=0.25, multiplier=1.1).estimate
     9900.0
     """
-    if isinstance(gross, EffectResult):
+    if isinstance(gross, EffectResult) or isinstance(reference, EffectResult):
         raise EstimationError(
             "This is an estimated effect, which is net of what would have happened anyway. Give it to impact.cost_effectiveness with "
             "additionality={'displacement': ...}; this function is for gross figures."
@@ -285,265 +285,175 @@ def additionality(
             "Without a counterfactual, say once what would have happened anyway: deadweight=0.4 (a share) or reference=8_000 (an amount). "
             "0 is an assumption, too, and may be given."
         )
-    whole, error = _figure("gross", gross)
-    case = Additionality(leakage, displacement, substitution, multiplier)
-    other = Additionality(
-        leakage if reference_leakage is None else reference_leakage,
-        displacement if reference_displacement is None else reference_displacement,
-        substitution if reference_substitution is None else reference_substitution,
-        multiplier if reference_multiplier is None else reference_multiplier,
-    )
-    same = other == case
-    anyway, spread = _reference(whole, error, deadweight, reference)
-    first, second = whole * case.factor, anyway * other.factor
+    mine = dict(zip(_names(), (leakage, displacement, substitution, multiplier), strict=True))
+    starred = (reference_leakage, reference_displacement, reference_substitution, reference_multiplier)  # fmt: skip
+    theirs = dict(zip(_names(), starred, strict=True))
+    _refuse_impossible(gross, deadweight, reference, mine, theirs, conf_level, draws, seed)
+    case = Additionality(**mine)
+    other = Additionality(**{k: mine[k] if v is None else v for k, v in theirs.items()})
+    cases = _Cases(_figure(gross), deadweight, None if reference is None else _figure(reference), case, other)  # fmt: skip
+    return _result(cases, unit, conf_level, draws, seed)
+
+
+def _refuse_impossible(
+    gross: Any, deadweight: Any, reference: Any, mine: dict[str, Any], theirs: dict[str, Any], conf_level: Any, draws: Any, seed: Any
+) -> None:  # fmt: skip
+    faults = [*_figure_faults("gross", gross)]
+    faults += [] if reference is None else _figure_faults("reference", reference)
+    faults += [] if deadweight is None else prior_faults("deadweight", deadweight, share=True)
+    faults += [f for name, prior in mine.items() for f in _faults(name, prior)]
+    for name, prior in theirs.items():
+        share = name in SHARES
+        faults += [] if prior is None else prior_faults(f"reference_{name}", prior, share=share)
+    if not (is_number(conf_level) and 0 < conf_level < 1):
+        faults.append(Fault("this is no level of confidence", "write a number between 0 and 1, 0.95 say", column="conf_level", value=conf_level))  # fmt: skip
+    for name, value, least in (("draws", draws, _FEWEST_DRAWS), ("seed", seed, 0)):
+        if not (is_number(value) and value == int(value) >= least):
+            faults.append(Fault("this does not do", f"write a whole number from {least} on", column=name, value=value))  # fmt: skip
+    if faults:
+        raise DataError("The additionality cannot be used.", faults)
+
+
+# --- the formula -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Cases:
+    """The intervention and the reference case."""
+
+    gross: tuple[float, float]
+    deadweight: Prior | None
+    reference: tuple[float, float] | None
+    case: Additionality
+    other: Additionality
+
+    @property
+    def share(self) -> tuple[float, float]:
+        return prior_moments(self.deadweight, share=True) if self.deadweight is not None else (0.0, 0.0)  # fmt: skip
+
+    @property
+    def anyway(self) -> float:
+        return self.gross[0] * self.share[0] if self.reference is None else self.reference[0]
+
+    @property
+    def uncertain(self) -> bool:
+        spreads = (self.gross[1], self.share[1], self.reference[1] if self.reference else 0.0)
+        return any(s > 0 for s in spreads) or self.case.uncertain or self.other.uncertain
+
+    def shared(self, name: str) -> bool:
+        return bool(getattr(self.case, name) == getattr(self.other, name))
+
+    def draws(self, number: int, seed: int) -> tuple[FloatArray, FloatArray]:
+        """Draws of both cases, after their factors."""
+        normal = np.random.default_rng([seed, 3]).standard_normal((2, number))
+        first = self.gross[0] + self.gross[1] * normal[0]
+        if self.reference is not None:
+            second = self.reference[0] + self.reference[1] * normal[1]
+        else:
+            assert self.deadweight is not None
+            rng = np.random.default_rng([seed, 5])
+            second = first * prior_draws(self.deadweight, number, rng, share=True)
+        for name in _names():
+            kept = self.case._left(name, number, seed)
+            first = first * kept
+            second = second * (kept if self.shared(name) else self.other._left(name, number, seed, 4))  # fmt: skip
+        return first, second
+
+    def std_errors(self) -> tuple[float, float, float]:
+        """Of the first case, of the second, and of their difference: products of independent numbers."""
+        (g, se_g), (share, sd), anyway = self.gross, self.share, self.anyway
+        of_gross = g**2 + se_g**2
+        if self.reference is None:
+            squares = of_gross, of_gross * share, of_gross * (share**2 + sd**2)
+        else:
+            squares = of_gross, g * anyway, anyway**2 + self.reference[1] ** 2
+        mine, theirs = self.case._kept(), self.other._kept()
+        both = [
+            m**2 + s**2 if self.shared(name) else m * n
+            for name, (m, s), (n, _) in zip(_names(), mine, theirs, strict=True)
+        ]
+        first = squares[0] * math.prod(m**2 + s**2 for m, s in mine)
+        cross = squares[1] * math.prod(both)
+        second = squares[2] * math.prod(m**2 + s**2 for m, s in theirs)
+        a, b = g * self.case.factor, anyway * self.other.factor
+        variances = first - a**2, second - b**2, first - 2 * cross + second - (a - b) ** 2
+        # Squares of what is known for certain cancel up to rounding.
+        kept = [v if v > 1e-14 * (first + second) else 0.0 for v in variances]
+        return math.sqrt(kept[0]), math.sqrt(kept[1]), math.sqrt(kept[2])
+
+
+def _result(
+    cases: _Cases, unit: str, conf_level: float, draws: int, seed: int
+) -> AdditionalityResult:
+    first, second = cases.gross[0] * cases.case.factor, cases.anyway * cases.other.factor
     net = _rounded(first - second)
-    uncertain = error > 0 or spread > 0 or case.uncertain or other.uncertain
-    drawn = None
-    if uncertain:
-        drawn = _net_draws(whole, error, deadweight, reference, case, other, same, draws, seed)
-    rows = [
-        _row("gross", _rounded(first), None, unit, f"gross {unit}, {case.label()}", conf_level),
-        _row("deadweight", _rounded(second), None, unit, f"{unit} that would have happened anyway, {other.label()}", conf_level),
-        _row("net", net, drawn, unit, f"net {unit}, by assumption", conf_level),
-    ]  # fmt: skip
+    values, errors = (_rounded(first), _rounded(second), net), (0.0, 0.0, 0.0)
+    drawn: list[FloatArray | None] = [None, None, None]
+    if cases.uncertain:
+        errors, (one, two) = cases.std_errors(), cases.draws(int(draws), int(seed))
+        drawn = [one, two, one - two]
+    labels = (
+        f"gross {unit}, {cases.case.label()}",
+        f"{unit} that would have happened anyway, {cases.other.label()}",
+        f"net {unit}, by assumption",
+    )
+    terms = ("gross", "deadweight", "net")
+    parts = zip(terms, values, errors, drawn, labels, strict=True)
+    rows = [_row(term, value, error, sample, unit, label, conf_level) for term, value, error, sample, label in parts]  # fmt: skip
     table = pd.DataFrame(rows).assign(
         basis=["gross", "reference case", "net by assumption"], status="assumption"
     )
-    arithmetic = f"{_product(whole, case)} - {_product(anyway, other)} = {number_text(net) if net % 1 else format_number(net, 0)} {unit}"
-    last = rows[-1]
+    arithmetic = f"{_product(cases.gross[0], cases.case)} - {_product(cases.anyway, cases.other)} = {_amount(net)} {unit}"
+    low, high = rows[2]["conf_low"], rows[2]["conf_high"]
     interval = (
-        f" ({100 * conf_level:g} % of draws lie between {number_text(last['conf_low'])} and {number_text(last['conf_high'])})"
-        if uncertain
-        else ""
-    )
-    sentence = (
-        f"{format_number(whole, 0 if whole % 1 == 0 else 2)} gross {unit} leave {number_text(net) if net % 1 else format_number(net, 0)} net{interval}, if the "
-        "assumptions hold."
-    )
-    note = "Driven by assumptions: no counterfactual was estimated, and the interval, where there is one, holds the spread of the assumptions alone."
-    return AdditionalityResult(table, arithmetic, sentence, (note,))
-
-
-def implied_deadweight(
-    total: tuple[float, float], gross: float | tuple[float, float], *, conf_level: float = 0.95
-) -> pd.DataFrame:
-    """The share of a reported gross figure that would have happened anyway, according to an estimated effect.
-
-    Parameters
-    ----------
-    total : (float, float)
-        Net total of participants, `sum N ATT`, and its standard error.
-    gross : float or (float, float)
-        What participants reported.
-    conf_level : float
-
-    Returns
-    -------
-    DataFrame
-        One row, `term, estimate` to `conf_high`, `kind, interval, label, sentence`. Not cut at 0 or 1: below 0 more was brought about than reported,
-        above 1 participants did worse than they would have.
-
-    Notes
-    -----
-    `1 - total / gross`; the interval is Fieller's, turned.
-
-    Examples
-    --------
-    >>> implied_deadweight((300.0, 50.0), 1_000.0)[["estimate", "conf_low"]].round(3).to_dict("records")
-    [{'estimate': 0.7, 'conf_low': 0.602}]
-    """
-    net, error = _figure("total", total)
-    reported, spread = _figure("gross", gross)
-    faults = (
-        []
-        if reported > 0
-        else [
-            Fault(
-                "nothing was reported",
-                "give a gross figure above zero",
-                column="gross",
-                value=reported,
-            )
-        ]
-    )
-    if faults:
-        raise DataError("A deadweight cannot be formed.", faults)
-    ratio, ratio_error = delta_ratio(net, reported, error**2, spread**2)
-    found = fieller(net, reported, error**2, spread**2, conf_level=conf_level)
-    bounded = found.kind == "bounded" and ratio_error > 0
-    row = infer([1.0 - ratio], [ratio_error], conf_level=conf_level).iloc[0].to_dict()
-    low, high = (1.0 - found.high, 1.0 - found.low) if bounded else (math.nan, math.nan)
-    words = f"{_percent(low)} to {_percent(high)}" if bounded else "no interval"
-    share = _percent(1.0 - ratio)
-    if ratio > 1:
-        said = f"More was brought about than was reported: {format_percent(100 * ratio, 1)} of it."
-    elif ratio < 0:
-        said = "Participants did worse than they would have: nothing of what was reported is due to the programme."
-    else:
-        said = f"{share} of what was reported would have happened anyway ({words})."
-    # Whether the deadweight is 0 is no question that is asked of it; its test would mislead.
-    row |= {"statistic": math.nan, "p_value": math.nan, "conf_low": low, "conf_high": high}
-    return pd.DataFrame(
-        [{"term": "implied_deadweight", **row, "kind": "bounded" if bounded else "undefined", "interval": words,
-          "label": "share of the reported figure that would have happened anyway", "sentence": said}]
+        "" if math.isnan(low) else f" ({100 * conf_level:g} % of draws lie between {number_text(low)} and {number_text(high)})"
     )  # fmt: skip
+    sentence = f"{_amount(cases.gross[0])} gross {unit} leave {_amount(net)} net{interval}, if the assumptions hold."
+    notes = [
+        "Driven by assumptions: no counterfactual was estimated, and the interval, where there is one, holds the spread of what was declared and no more."
+    ]
+    if net < 0:
+        notes.append(
+            "By these assumptions more would have happened without the programme than with it."
+        )
+    return AdditionalityResult(table, arithmetic, sentence, tuple(notes))
 
 
-# --- priors ----------------------------------------------------------------------------------------
+def _row(
+    term: str, value: float, error: float, drawn: FloatArray | None, unit: str, label: str, conf_level: float
+) -> dict[str, Any]:  # fmt: skip
+    row = infer([value], [math.nan]).iloc[0].to_dict()
+    if drawn is not None and error > 0:
+        low, high = quantile_interval(drawn, conf_level)
+        row |= {"std_error": error, "conf_low": low, "conf_high": high}
+    return {"term": term, **row, "unit": unit, "label": label}
+
+
+# --- what was given, and words ---------------------------------------------------------------------
 
 
 def _names() -> tuple[str, ...]:
     return tuple(field.name for field in fields(Additionality))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+def _faults(name: str, prior: Any) -> list[Fault]:
+    return prior_faults(name, prior, share=name in SHARES)
 
 
-def _prior_faults(name: str, prior: Any) -> list[Fault]:
-    share = name != "multiplier"
-    kind = "beta" if share else "lognormal"
-    remedy = (
-        f"write a share between 0 and 1, (mean, sd), or ('{kind}', a, b)"
-        if share
-        else f"write a factor above 0, (mean, sd), or ('{kind}', mu, sigma)"
-    )
-    if _is_number(prior):
-        good = 0.0 <= prior <= 1.0 if share else prior > 0
-        problem = "a share lies between 0 and 1" if share else "a multiplier is above 0"
-        return [] if good else [Fault(problem, remedy, column=name, value=prior)]
-    if isinstance(prior, tuple) and len(prior) == 2 and all(map(_is_number, prior)):
-        mean, sd = prior
-        if share and not (0 < mean < 1 and 0 < sd**2 < mean * (1 - mean)):
-            return [
-                Fault(
-                    "no Beta distribution has this mean and standard deviation",
-                    "give a mean between 0 and 1 and a smaller sd",
-                    column=name,
-                    value=prior,
-                )
-            ]
-        if not share and not (mean > 0 and sd > 0):
-            return [
-                Fault(
-                    "no log-normal distribution has this mean and standard deviation",
-                    "give both above 0",
-                    column=name,
-                    value=prior,
-                )
-            ]
-        return []
-    if (
-        isinstance(prior, tuple)
-        and len(prior) == 3
-        and prior[0] == kind
-        and all(map(_is_number, prior[1:]))
-    ):
-        good = prior[2] > 0 and (not share or prior[1] > 0)
-        return (
-            []
-            if good
-            else [
-                Fault(
-                    "the parameters of the prior are not above 0", remedy, column=name, value=prior
-                )
-            ]
-        )
-    return [Fault("this is no number and no prior", remedy, column=name, value=prior)]
+def _figure_faults(name: str, given: Any) -> list[Fault]:
+    value, error = given if isinstance(given, tuple) and len(given) == 2 else (given, 0.0)
+    if not (is_number(value) and is_number(error) and error >= 0):
+        remedy = "give a number, or (number, standard error)"
+        return [Fault("this is no figure", remedy, column=name, value=given)]
+    if value < 0:
+        remedy = "give what was reported, as a count or an amount from 0 on"
+        return [Fault("a reported figure is not below zero", remedy, column=name, value=given)]
+    return []
 
 
-def _kind(name: str, prior: Any) -> str:
-    if _is_number(prior):
-        return "point"
-    return "beta" if name != "multiplier" else "lognormal"
-
-
-def _parameters(name: str, prior: Any) -> tuple[float, float]:
-    """Parameters of the Beta (a, b) or log-normal (mu, sigma) distribution of a prior."""
-    if len(prior) == 3:
-        return float(prior[1]), float(prior[2])
-    mean, sd = map(float, prior)
-    if name == "multiplier":
-        sigma = math.sqrt(math.log1p((sd / mean) ** 2))
-        return math.log(mean) - sigma**2 / 2, sigma
-    size = mean * (1 - mean) / sd**2 - 1
-    return mean * size, (1 - mean) * size
-
-
-def _moments(name: str, prior: Any) -> tuple[float, float]:
-    if _is_number(prior):
-        return float(prior), 0.0
-    a, b = _parameters(name, prior)
-    if name == "multiplier":
-        mean = math.exp(a + b**2 / 2)
-        return mean, mean * math.sqrt(math.expm1(b**2))
-    return a / (a + b), math.sqrt(a * b / ((a + b) ** 2 * (a + b + 1)))
-
-
-def _drawn(name: str, prior: Any, number: int, rng: np.random.Generator) -> FloatArray:
-    if _is_number(prior):
-        return np.full(number, float(prior))
-    a, b = _parameters(name, prior)
-    return rng.lognormal(a, b, number) if name == "multiplier" else rng.beta(a, b, number)
-
-
-# --- the formula -----------------------------------------------------------------------------------
-
-
-def _figure(name: str, given: Any) -> tuple[float, float]:
+def _figure(given: Any) -> tuple[float, float]:
     value, error = given if isinstance(given, tuple) else (given, 0.0)
-    good = _is_number(value) and _is_number(error) and error >= 0
-    if not good:
-        fault = Fault(
-            "this is no figure",
-            "give a number, or (number, standard error)",
-            column=name,
-            value=given,
-        )
-        raise DataError("The figures cannot be used.", [fault])
     return float(value), float(error)
-
-
-def _reference(whole: float, error: float, deadweight: Any, reference: Any) -> tuple[float, float]:
-    """What would have happened anyway, and how uncertain it is by itself."""
-    if reference is not None:
-        return _figure("reference", reference)
-    faults = _prior_faults("displacement", deadweight)
-    if faults:
-        raise DataError(
-            "The deadweight cannot be used.",
-            [Fault(f.problem, f.remedy, column="deadweight", value=deadweight) for f in faults],
-        )
-    mean, sd = _moments("displacement", deadweight)
-    return whole * mean, abs(whole) * sd
-
-
-def _net_draws(
-    whole: float, error: float, deadweight: Any, reference: Any, case: Additionality, other: Additionality, same: bool, draws: int, seed: int
-) -> FloatArray:  # fmt: skip
-    rng = np.random.default_rng([seed, 3])
-    gross = whole + error * rng.standard_normal(draws)
-    if reference is not None:
-        value, spread = _figure("reference", reference)
-        anyway = value + spread * rng.standard_normal(draws)
-    else:
-        anyway = gross * _drawn("displacement", deadweight, draws, rng)
-    factor = case.draws(draws, seed)
-    # One world has one displacement: where both cases share a prior they share its draw.
-    return np.asarray(
-        gross * factor - anyway * (factor if same else other.draws(draws, seed + 1)),
-        dtype=np.float64,
-    )
-
-
-def _row(
-    term: str, value: float, drawn: FloatArray | None, unit: str, label: str, conf_level: float
-) -> dict[str, Any]:
-    row = infer([value], [math.nan]).iloc[0].to_dict()
-    if drawn is not None:
-        low, high = quantile_interval(drawn, conf_level)
-        row |= {"std_error": float(drawn.std(ddof=1)), "conf_low": low, "conf_high": high}
-    return {"term": term, **row, "unit": unit, "label": label}
 
 
 def _product(value: float, case: Additionality) -> str:
@@ -555,6 +465,10 @@ def _product(value: float, case: Additionality) -> str:
         elif mean:
             parts.append(f"(1 - {_short(mean)})")
     return " x ".join(parts)
+
+
+def _amount(value: float) -> str:
+    return number_text(value) if value % 1 else format_number(value, 0)
 
 
 def _rounded(value: float) -> float:

@@ -81,9 +81,10 @@ def _moment_faults(prior: tuple[float, float], share: bool, fault: Any) -> list[
 
 def _has_moments(prior: Any, share: bool) -> bool:
     try:
-        return all(map(math.isfinite, prior_moments(prior, share=share)))
+        mean, sd = prior_moments(prior, share=share)
     except (OverflowError, ZeroDivisionError, ValueError):
         return False
+    return 0 < mean < (1 if share else math.inf) and 0 < sd < math.inf
 
 
 def prior_kind(prior: Prior, *, share: bool) -> str:
@@ -124,7 +125,7 @@ def prior_range(prior: Prior, *, share: bool, level: float = 0.95) -> tuple[floa
     --------
     >>> low, high = prior_range((0.25, 0.1), share=True)
     >>> round(low, 3), round(high, 3)
-    (0.083, 0.468)
+    (0.084, 0.469)
     """
     from scipy import stats
 

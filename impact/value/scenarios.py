@@ -9,7 +9,7 @@ import pandas as pd
 
 from impact.core.errors import EstimationError
 from impact.value.additionality import Additionality, as_additionality
-from impact.value.costs import named_denominators
+from impact.value.costs import counted_for, named_denominators
 from impact.value.flows import persistence_shares
 from impact.value.outcome_rows import PER_COST
 
@@ -154,7 +154,9 @@ def _scenarios(
         if denominators is None
         else denominators
     )
-    for funds in _with(named, own["denominator"]):
+    same = counted_for(value.costs, own["denominator"])
+    others = [d for d in named if not counted_for(value.costs, d).equals(same)]
+    for funds in (own["denominator"], *others):
         text = funds if isinstance(funds, str) else " and ".join(funds)
         yield "denominator", f"{text} cost", {"denominator": funds}, funds == own["denominator"]
     mine = as_additionality(own["additionality"])

@@ -455,6 +455,9 @@ def test_each_bar_of_the_tornado_is_the_account_made_again():
         "denominator",
         "additionality",
     }
+    # A denominator that counts the same lines under another name is no other assumption.
+    alone = value(paid=costs(source_of_funds="state"), denominator="public").tornado()
+    assert alone.loc[alone["dimension"] == "denominator", "scenario"].tolist() == ["public cost"]
     money_bars = base.tornado(outcome="exports")
     assert set(money_bars["unit"]) == {"EUR per EUR"}
     with pytest.raises(EstimationError, match="no row"):
