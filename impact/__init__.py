@@ -51,10 +51,10 @@ if TYPE_CHECKING:
         Additionality,
         AdditionalityResult,
         additionality,
-        implied_deadweight,
     )
     from impact.value.benchmarks import benchmarks
     from impact.value.cost_effectiveness import ValueResult, cost_effectiveness
+    from impact.value.deadweight import ImpliedDeadweight, implied_deadweight
     from impact.value.discounting import internal_rate_of_return, net_present_value
     from impact.value.poisson_total import poisson_total
     from impact.value.ratio import RatioResult, ratio
@@ -82,6 +82,7 @@ _WHERE = {
     "FormResult": "impact.outcomes.functional_form",
     "HausmanResult": "impact.estimate.panel_models",
     "ImpactError": "impact.core.errors",
+    "ImpliedDeadweight": "impact.value.deadweight",
     "JobsResult": "impact.outcomes.jobs",
     "Margins": "impact.outcomes.margins",
     "MatchResult": "impact.design.match",
@@ -115,7 +116,7 @@ _WHERE = {
     "first_years": "impact.outcomes.anniversary",
     "functional_form": "impact.outcomes.functional_form",
     "hausman": "impact.estimate.panel_models",
-    "implied_deadweight": "impact.value.additionality",
+    "implied_deadweight": "impact.value.deadweight",
     "internal_rate_of_return": "impact.value.discounting",
     "jobs": "impact.outcomes.jobs",
     "margins": "impact.outcomes.margins",
@@ -155,6 +156,7 @@ __all__ = [
     "FormResult",
     "HausmanResult",
     "ImpactError",
+    "ImpliedDeadweight",
     "JobsResult",
     "Margins",
     "MatchResult",

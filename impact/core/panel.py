@@ -14,6 +14,9 @@ from impact.core.counts import OutcomeCount, count_table, years_ahead
 from impact.core.errors import DataError, Fault
 from impact.core.ledger import Ledger
 
+OFF_AGAIN = "Participation is 0 again after its first year"
+"""How the note begins that an effect is counted on where participation has ended."""
+
 _SHOWN = 50
 _COMPACT = 4  # whole numbers that span no more than so many times the rows
 _AHEAD = (
@@ -414,7 +417,7 @@ def _derived_cohort(
     off = (frame[treatment] == 0) & (frame[time] > first)
     if off.any():
         notes.append(
-            f"Participation is 0 again after its first year (firms: {frame.loc[off, unit].nunique():,}); "
+            f"{OFF_AGAIN} (firms: {frame.loc[off, unit].nunique():,}); "
             "effects are counted from the first year on."
         )
     seen = pd.MultiIndex.from_frame(frame[[unit, time]])

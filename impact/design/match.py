@@ -455,6 +455,12 @@ class MatchResult:
             parts.append(overlap_sentence(self.overlap()))
         return "\n".join([*(part for part in parts if part), *self.notes])
 
+    def _participants(self) -> int:
+        """Participants in the data, candidates or not."""
+        if isinstance(self.data, Panel):
+            return int(self.data.unit_cohort().notna().sum())
+        return int((self.data[self.settings.treatment] == 1).sum())
+
     def methods_sentence(self) -> str:
         """Who was matched to whom, on what, when, how, how many, and how alike they became."""
         panel = isinstance(self.data, Panel)
@@ -466,6 +472,7 @@ class MatchResult:
             treated=self.candidates.loc[self.candidates["treated"]],
             controls=int(self.sizes().loc["after", "n_control"]),
             panel=panel,
+            everyone=self._participants(),
             cohorts=self.balance(by_cohort=True) if several else None,
         )
 

@@ -35,7 +35,7 @@ def score_of(frame: pd.DataFrame, settings: MatchSettings) -> tuple[FloatArray, 
     if np.isnan(score).all():
         raise DesignError(
             f"The method {settings.method!r} made no score, so there is no overlap of scores to look at. Look at `balance()` and "
-            '`quality()`, or match with `distance="logit"`.'
+            "`quality()`; or see whom a score would find alike: impact.match(..., method='nearest', distance='logit').overlap()."
         )
     if settings.distance == "linear_logit":
         return 1 / (1 + np.exp(-score)), True

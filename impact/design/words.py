@@ -33,12 +33,15 @@ def methods_sentence(
     treated: pd.DataFrame,
     controls: int,
     panel: bool,
+    everyone: int,
     cohorts: pd.DataFrame | None = None,
 ) -> str:
     """Say who was matched to whom, on what, when, how, how many, and how alike they became."""
     matched = treated[treated["weight"] > 0]
     names = [labels.get(c, c) for c in settings.on]
     some = f"{len(matched):,} of {counted(len(treated), 'participant')} with known covariates"
+    if everyone > len(treated):
+        some += f" ({everyone:,} participate in all)"
     were = by_number(len(matched), "was", "were")
     if settings.method in _WEIGHTS:
         parts = [

@@ -107,7 +107,7 @@ def pretrends(effect: EffectResult) -> Finding:
             "cannot tell",
             f"The {len(rows)} estimates before joining have a singular covariance (rank {test.df}): "
             f"there are too few firms or clusters to test them jointly. "
-            f"{_power_note(best, size, len(rows))}",
+            f"{_power_note(best, size, len(rows), _unit(effect))}",
             size=size,
             n=n,
         )
@@ -116,7 +116,7 @@ def pretrends(effect: EffectResult) -> Finding:
         "pretrends",
         "fails" if fails else "passes",
         f"{_sentence(fails, len(rows), test.statistic, test.p_value)} "
-        f"{_power_note(best, size, len(rows))}",
+        f"{_power_note(best, size, len(rows), _unit(effect))}",
         statistic=test.statistic,
         df=float(test.df),
         p_value=test.p_value,
@@ -142,9 +142,15 @@ def _sentence(fails: bool, number: int, statistic: float, p_value: float) -> str
     )
 
 
-def _power_note(best: pd.Series, size: float, number: int) -> str:
+def _unit(effect: EffectResult) -> str:
+    """What the numbers are in."""
+    units = {"percent": "per cent", "link": "units of the coefficient"}
+    return units.get(effect.scale, f"the unit of {effect.label}")
+
+
+def _power_note(best: pd.Series, size: float, number: int, unit: str) -> str:
     which = "Tested alone, even the best measured of them" if number > 1 else "It"
     return (
         f"{which} ({best['term']}, standard error {number_text(best['std_error'])}) would miss a true "
-        f"difference smaller than {number_text(size)} more often than one time in five."
+        f"difference smaller than {number_text(size)} more often than one time in five (both in {unit})."
     )

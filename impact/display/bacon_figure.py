@@ -68,9 +68,11 @@ def bacon_figure(
             linewidth=0,
             ax=axes,
             zorder=3,
-            clip_on=False,
         )
-        axes.set_xlim(left=0)
+        # Room for whole markers at the largest weight; not clipping them makes the layout leave a gap.
+        axes.set_xlim(0, 1.05 * float(comparisons["weight"].max()))
+        axes.margins(y=0.1)
+        axes.yaxis.set_major_formatter("{x:,.10g}")
         axes.set(xlabel=x_label, ylabel=y_label, title=label)
         handles, names = axes.get_legend_handles_labels()
         legend = axes.get_legend()

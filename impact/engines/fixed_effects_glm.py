@@ -46,6 +46,22 @@ _SAMPLE = 16  # of many firms every such one is fitted first
 _MANY = 200_000  # rows
 
 
+class NoMaximum(EstimationError):
+    """The likelihood rises for ever along some direction, or nothing could be found.
+
+    Attributes
+    ----------
+    tells : array, shape (k,)
+        See `GlmFit.tells`.
+    complete : bool
+        Whether every row is separated.
+    """
+
+    def __init__(self, message: str, tells: FloatArray, *, complete: bool = False) -> None:
+        self.tells, self.complete = tells, complete
+        super().__init__(message)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class GlmFit:
     """A maximum of the likelihood, or the rows that keep it from having one.
@@ -73,6 +89,7 @@ class GlmFit:
     linear: FloatArray
     separated: BoolArray
     steps: int
+    tells: FloatArray
 
 
 class _Model(Protocol):
@@ -291,17 +308,30 @@ def _steps(
             spanned = share == 1.0
             continue
         escaped = _escaped(model, y, change)
+        if escaped is not None and escaped.all():
+            # A combination of regressors and effects with the sign of every outcome: the step itself is the proof.
+            raise NoMaximum(
+                "All rows are separated.", _tells(move, columns, escaped), complete=True
+            )
         done = size <= tolerance and (escaped is None or tolerance > _TOLERANCE)
         if done or (escaped is not None and escaped.any() and size <= _RESTS and step > 2):
             curve = model.terms(y, linear)[0]
             return GlmFit(
                 b, columns[:k], weighted(curve, prior), weighted(model.slopes(y, linear), prior), linear,
                 np.zeros(len(y), dtype=bool) if escaped is None else escaped, step,
+                np.zeros(k) if escaped is None else _tells(move, columns, escaped),
             )  # fmt: skip
-    raise EstimationError(
+    raise NoMaximum(
         f"The likelihood has no maximum that {_STEPS} steps could find. Look for a term, or a sum of terms, that tells the outcome "
-        "without error: one that is 0 wherever an amount is above 0, or larger for every 1 than for any 0 of a yes or no."
+        "without error: one that is 0 wherever an amount is above 0, or larger for every 1 than for any 0 of a yes or no.",
+        _tells(move, columns, None),
     )
+
+
+def _tells(move: FloatArray, columns: FloatArray, rows: BoolArray | None) -> FloatArray:
+    """The most that the step of each coefficient moves one of the rows, of all rows where none are given."""
+    part = columns[: len(move)] if rows is None else columns[: len(move), rows]
+    return np.asarray(np.abs(move) * np.abs(part).max(axis=1))
 
 
 def _uphill(

@@ -10,10 +10,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from impact.core.errors import EstimationError
+from impact.engines.level_terms import (
+    LevelTerm,
+    formulaic_level_term,
+    level_columns,
+    level_term,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
 _NAME = re.compile(r"[A-Za-z_]\w*|`[^`]+`")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_QUOTED = re.compile(r"`[^`]*`|'[^']*'|\"[^\"]*\"")
+_CALLED = re.compile(r"(?<![\w.`])([A-Za-z_]\w*)\s*\(")
+_ON_THE_LEFT = {"log1p", "asinh", "arcsinh"}  # an outcome that is refused with its reason elsewhere
 _HOW = (
     "Write outcome ~ terms | fixed effects, for example 'log_sales ~ grant | firm_id + year'; with instruments, "
     "outcome ~ terms | fixed effects | endogenous ~ instruments."
@@ -106,8 +116,8 @@ def effect_columns(effects: tuple[str, ...]) -> list[str]:
     for name in effects:
         if "[" in name:
             raise EstimationError(
-                f"'{name}' asks for a slope of its own in each level, which is not offered. Write the interaction among the terms, "
-                "for example C(sector):size."
+                f"'{name}' asks for a slope of its own in each level, which is not offered among the fixed effects. Write the "
+                "interaction among the terms, as far as levels are few: i(sector, size)."
             )
     return [part.strip() for name in effects for part in name.split("^")]
 
@@ -116,6 +126,7 @@ def _variables(text: str, formula: str) -> list[str]:
     from formulaic import Formula
     from formulaic.errors import FormulaParsingError, FormulaSyntaxError
 
+    _refuse_functions(text)
     powers = text
     while (inner := re.sub(r"\w*\([^()]*\)", "", powers)) != powers:
         powers = inner  # what stands in parentheses is a function's, or a sum whose power is its interactions
@@ -125,9 +136,42 @@ def _variables(text: str, formula: str) -> list[str]:
             f"A power of one column, as in {power.group(0)!r}, means the column itself in a formula: write I({power.group(1)}**2)."
         )
     try:
-        return sorted(str(v) for v in Formula(text).required_variables)
+        used = {str(v) for v in Formula(text).required_variables}
     except (FormulaSyntaxError, FormulaParsingError) as error:
-        raise EstimationError(f"The formula {formula!r} cannot be read: {error}") from error
+        raise EstimationError(
+            f"The formula {formula!r} cannot be read: {_in_words(error)} Functions of columns stand in I(), for example I(x % 2)."
+        ) from error
+    if "i" in _CALLED.findall(text) and not re.search(r"(?<![\w.])i(?![\w.])(?!\s*\()", text):
+        used.discard("i")
+    return sorted(used)
+
+
+def _refuse_functions(text: str) -> None:
+    """Refuse functions that a formula does not know, and `lag`, which would take the row before for the period before."""
+    from formulaic.transforms import TRANSFORMS
+
+    left, _, right = _QUOTED.sub("", text).partition("~")
+    called = [name for name in _CALLED.findall(left) if name not in _ON_THE_LEFT]
+    for name in [*called, *_CALLED.findall(right)]:
+        if name == "lag":
+            raise EstimationError(
+                "lag() in a formula takes the row before, of whatever firm it is. Make a column of the period before: "
+                "data.sort_values(['firm', 'year']).groupby('firm')['x'].shift(1)."
+            )
+        if name in TRANSFORMS or name == "i":
+            continue
+        hint = (
+            f"write np.{name}(...)"
+            if callable(getattr(np, name, None))
+            else "make a column of it first, or use numpy's functions as np.sqrt(...)"
+        )
+        raise EstimationError(f"A formula knows no function {name!r}; {hint}.")
+
+
+def _in_words(error: Exception) -> str:
+    """What formulaic says, in one line and without the colours of a terminal."""
+    said = _COLOURS.sub("", str(error)).replace("⧛", "").replace("⧚", "")
+    return " ".join(said.split()).rstrip(".") + "."
 
 
 def evaluate(
@@ -154,13 +198,14 @@ def evaluate(
     """
     chosen: dict[str, pd.DataFrame] = {}
 
-    def columns(text: str, *, constant: bool) -> dict[str, FloatArray]:
-        plain = _plain(text, data)
+    def columns(text: str, *, constant: bool, of_outcome: bool = False) -> dict[str, FloatArray]:
+        plain = None if of_outcome and "(" in text else _plain(text, data)
         if plain is not None:
-            found = {name: _numbers(data, name, rows) for name in plain}
+            found: dict[str, FloatArray] = {}
             if constant:
-                length = len(data) if rows is None else len(rows)
-                found = {"Intercept": np.ones(length), **found}
+                found["Intercept"] = np.ones(len(data) if rows is None else len(rows))
+            for part in plain:
+                found |= _written(part, data, rows)
         else:
             if "" not in chosen:
                 used = data[list(dict.fromkeys(parsed.columns))]
@@ -174,6 +219,7 @@ def evaluate(
     outcome = columns(
         f"0 + {parsed.outcome}" if _plain(parsed.outcome, data) is None else parsed.outcome,
         constant=False,
+        of_outcome=True,
     )
     if len(outcome) != 1:
         raise EstimationError("The left side of the formula must be one numeric column.")
@@ -185,11 +231,17 @@ def evaluate(
     )
 
 
-def _plain(text: str, data: pd.DataFrame) -> list[str] | None:
-    """Names of numeric columns joined by plus signs, which need no evaluation; None for all else."""
-    names = []
-    for part in text.split("+"):
+def _plain(text: str, data: pd.DataFrame) -> list[str | LevelTerm] | None:
+    """Numeric columns and terms `i()` joined by plus signs, which need no evaluation; None for all else."""
+    parts: list[str | LevelTerm] = []
+    for part in _summands(text):
         name = part.strip()
+        term = level_term(name)
+        if term is not None:
+            if not set(term.columns) <= set(data.columns):
+                return None
+            parts.append(term)
+            continue
         if not _NAME.fullmatch(name):
             return None
         name = name.strip("`")
@@ -199,8 +251,38 @@ def _plain(text: str, data: pd.DataFrame) -> list[str] | None:
             or data[name].dtype.kind not in "iuf"
         ):
             return None
-        names.append(name)
-    return list(dict.fromkeys(names))
+        parts.append(name)
+    return list(dict.fromkeys(parts))
+
+
+def _summands(text: str) -> list[str]:
+    """What stands between plus signs that are in no parentheses.
+
+    Examples
+    --------
+    >>> _summands("x + i(t, ref=[1, 2]) + log(a + b)")
+    ['x ', ' i(t, ref=[1, 2]) ', ' log(a + b)']
+    """
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "+" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _written(
+    part: str | LevelTerm, data: pd.DataFrame, rows: npt.NDArray[np.int64] | None
+) -> dict[str, FloatArray]:
+    """The columns of a plain part."""
+    if isinstance(part, str):
+        return {part: _numbers(data, part, rows)}
+    taken = [data[name] if rows is None else data[name].iloc[rows] for name in part.columns]
+    other = taken[1] if len(taken) > 1 else None
+    # Beside it there is a constant, or effects in its place: a formula without either is none of plain parts.
+    return level_columns(taken[0], other, part.ref, part.ref2, reduced=True)
 
 
 def _numbers(data: pd.DataFrame, name: str, rows: npt.NDArray[np.int64] | None) -> FloatArray:
@@ -215,11 +297,15 @@ def _evaluated(text: str, rows: pd.DataFrame, parsed: ParsedFormula) -> dict[str
     try:
         # A log of 0 is refused below with its name; numpy's warning would only say it worse.
         with np.errstate(all="ignore"):
-            matrix = pd.DataFrame(model_matrix(text, rows, na_action="ignore"))
+            known = {"i": formulaic_level_term()}
+            matrix = pd.DataFrame(model_matrix(text, rows, context=known, na_action="ignore"))
         return {str(name): column.to_numpy(dtype=np.float64) for name, column in matrix.items()}
     except (FormulaicError, ValueError, TypeError) as error:
+        refused = error.__cause__
+        if isinstance(refused, EstimationError):
+            raise refused from error
         raise EstimationError(
-            f"The formula '{parsed.outcome} ~ {parsed.terms}' cannot be evaluated: {error}"
+            f"The formula '{parsed.outcome} ~ {parsed.terms}' cannot be evaluated: {_in_words(error)}"
         ) from error
 
 

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
 _GONE = 1e-9  # of a column's spread that the fixed effects leave; less is rounding
-_SPANNED = 1e-13  # of a column's square that the columns before it leave
+_SPANNED = 1e-9  # of a column's square that the columns before it leave, as in R fixest
+_PART = 1e-4  # of columns of one size: a smaller coefficient is no part of a combination
 _ROUNDING = 64 * np.finfo(np.float64).eps
 _BLOCK = 16_384  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class Spanned:
+    """A column of which others leave nothing.
+
+    Attributes
+    ----------
+    column : int
+    others : tuple of int
+        The columns before it that it is a combination of, beside the effects; none of them where it has no variation beyond the effects.
+    """
+
+    column: int
+    others: tuple[int, ...]
 
 
 class CollinearTerms(Exception):
@@ -20,10 +38,12 @@ class CollinearTerms(Exception):
     ----------
     columns : tuple of int
         Which ones.
+    spanned : tuple of Spanned
+        The same, with what spans them; empty where a system could not be solved.
     """
 
-    def __init__(self, columns: tuple[int, ...]) -> None:
-        self.columns = columns
+    def __init__(self, columns: tuple[int, ...], spanned: tuple[Spanned, ...] = ()) -> None:
+        self.columns, self.spanned = columns, spanned
         super().__init__(f"columns {columns} are collinear")
 
 
@@ -60,34 +80,59 @@ def spreads(columns: FloatArray, weights: FloatArray | None = None) -> FloatArra
     return out
 
 
-def refuse_collinear(squares: FloatArray, spread: FloatArray) -> None:
-    """Refuse columns of which the effects, or the columns before them, leave nothing.
+def independent(squares: FloatArray, spread: FloatArray) -> tuple[list[int], list[Spanned]]:
+    """Tell columns that add something to the effects and to the columns before them from those that do not.
 
     Parameters
     ----------
     squares : array, shape (k, k)
-        `X'WX` after the effects are taken out.
+        `X'WX` after the effects, or the means where there is a constant, are taken out.
     spread : array, shape (k,)
         See `spreads`.
+
+    Returns
+    -------
+    kept : list of int
+    spanned : list of Spanned
+        A column is spanned where the effects leave 1e-9 of its spread, or the columns before it 1e-9 of its square (R fixest's tolerance of a
+        pivot), or less. Both are shares: the unit of a column does not matter.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1], [3, -3, 2, -2]])
+    >>> independent(gram(x), spreads(x))
+    ([0, 1], [Spanned(column=2, others=(0, 1))])
+    """
+    size = np.sqrt(np.diag(squares))
+    gone = size <= _GONE * spread
+    scale = np.where(gone, 1.0, size)
+    scaled = squares / np.outer(scale, scale)
+    left = scaled.copy()
+    kept: list[int] = []
+    spanned: list[Spanned] = []
+    for j in range(len(left)):
+        if gone[j]:
+            spanned.append(Spanned(j, ()))
+        elif left[j, j] <= _SPANNED:
+            found = np.linalg.lstsq(scaled[np.ix_(kept, kept)], scaled[kept, j])[0]
+            spanned.append(Spanned(j, tuple(np.array(kept)[np.abs(found) > _PART].tolist())))
+        else:
+            kept.append(j)
+            left = left - np.outer(left[:, j] / left[j, j], left[j])
+    return kept, spanned
+
+
+def refuse_collinear(squares: FloatArray, spread: FloatArray) -> None:
+    """Refuse columns of which the effects, or the columns before them, leave nothing; see `independent`.
 
     Raises
     ------
     CollinearTerms
         With the columns.
     """
-    size = np.sqrt(np.diag(squares))
-    gone = size <= _GONE * spread
-    scale = np.where(gone, 1.0, size)
-    left = squares / np.outer(scale, scale)
-    bad = []
-    for j in range(len(left)):
-        if gone[j] or left[j, j] <= _SPANNED:
-            bad.append(j)
-            continue
-        step = left[:, j] / left[j, j]
-        left = left - np.outer(step, left[j])
-    if bad:
-        raise CollinearTerms(tuple(bad))
+    spanned = independent(squares, spread)[1]
+    if spanned:
+        raise CollinearTerms(tuple(one.column for one in spanned), tuple(spanned))
 
 
 def solved(squares: FloatArray, right: FloatArray) -> FloatArray:

@@ -105,10 +105,7 @@ class _Cells:
     def _means(
         self, rows: Sequence[_Row], effects: FloatArray, influence: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        weights = np.zeros((len(effects), len(rows)))
-        for j, row in enumerate(rows):
-            share = self.sizes.shares(row.cells) if row.by_size else np.ones(len(row.cells))
-            weights[row.cells, j] = share / share.sum()
+        weights = self.weights(rows)
         means = np.array([weights[r.cells, j] @ effects[r.cells] for j, r in enumerate(rows)])
         moved = _times(influence, weights)
         moved[:, self.untold(rows) > _UNTOLD] = np.nan
@@ -116,6 +113,14 @@ class _Cells:
             if row.by_size and not self.fixed_shares:
                 moved[:, j] += self.sizes.through(row.cells, effects[row.cells] - means[j])
         return means, moved
+
+    def weights(self, rows: Sequence[_Row]) -> FloatArray:
+        """Weight of each cell in each row, (k, rows); those of a row add up to 1."""
+        weights = np.zeros((len(self.estimate), len(rows)))
+        for j, row in enumerate(rows):
+            share = self.sizes.shares(row.cells) if row.by_size else np.ones(len(row.cells))
+            weights[row.cells, j] = share / share.sum()
+        return weights
 
     def untold(self, rows: Sequence[_Row]) -> FloatArray:
         """Share of each row's weight in cells whose noise cannot be told, such as those of a cohort of one firm."""
@@ -234,6 +239,22 @@ def aggregate(effect: EffectResult, kind: Aggregation = "overall") -> EffectResu
     )
 
 
+def weights_of(effect: EffectResult, kind: Aggregation) -> FloatArray:
+    """Weight of each row of a group-time effect in each row of `aggregate(kind)`, shape (k, rows).
+
+    Parameters
+    ----------
+    effect : EffectResult
+        As `aggregate` takes it.
+    kind : {"overall", "event", "cohort", "calendar"}
+    """
+    cells, _ = _usable_cells(effect)
+    inside = cells.weights(_without_references(AVERAGES[kind](cells.table), cells))
+    weights = np.zeros((len(effect.estimates), inside.shape[1]))
+    weights[np.isfinite(effect.estimates["estimate"].to_numpy(dtype=np.float64))] = inside
+    return weights
+
+
 def overall_of(aggregated: EffectResult) -> EffectResult:
     """One average of the rows of an aggregated effect, as R did prints above each table.
 
@@ -314,7 +335,7 @@ def _result(
     baseline_influence: FloatArray | None = None,
 ) -> EffectResult:
     assert effect.firms is not None
-    return effect_from_influence(
+    made = effect_from_influence(
         keys=keys,
         estimate=estimate,
         influence=influence,
@@ -337,6 +358,7 @@ def _result(
         baseline_influence=baseline_influence,
         fixed_shares=effect.fixed_shares,
     )
+    return replace(made, asked=effect.asked)
 
 
 def _usable_cells(effect: EffectResult) -> tuple[_Cells, list[str]]:

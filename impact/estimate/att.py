@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -57,7 +58,8 @@ def att(
     method : str
         An estimator, which must be named; `impact.methods()` lists them with what each needs and accepts.
     family : str
-        Outcome family, `gaussian` unless the method offers more.
+        Outcome family, `gaussian` unless the method offers more. `poisson` is for exports and other amounts with zeros: it compares growth, not change,
+        and `percent()` of the result is the effect in per cent.
     covariates : sequence of str, optional
         Covariates, dated at the base period.
     cluster : str, optional
@@ -77,13 +79,15 @@ def att(
     -----
     On a panel: `group_time` (`control`, `estimator`, `base_period`, `anticipation`, `unbalanced`), `imputation` (`by`, `anticipation`,
     `pretrends`, `leave_one_out`), `interaction_weighted` (`anticipation`), `etwfe`
-    (`control`, `effects`, `scale`, `anticipation`; families `poisson` and `logit`, too), `stacked` (`kappa_pre`, `kappa_post`,
+    (`control`, `effects`, `scale`, `anticipation`), `stacked` (`kappa_pre`, `kappa_post`,
     `control`, `weights`), `two_by_two` (`cohort`, `before`, `after`, `average`), `twfe`, `switching`
     (`effects`, `by`, `normalized`, `switchers`, `unbalanced`, `small_sample`), `dose` (`dose`, `shape`, `bins`, `knots`, `at`,
     `curve`, `average`, `control`, `unbalanced`), `synthetic` (`control`,
     `anticipation`, `zeta_omega`, `inference`, `average`, `draws`, `before`, `unbalanced`). On a
     matched panel: `matched_did`, `at_joining`, `group_time` (pairs only). On a matched cross-section: `difference`
     (`neighbours`, with replacement), `g_computation`, `aipw`.
+
+    `family="poisson"` is taken by `group_time`, `imputation`, `etwfe`, `two_by_two` and `matched_did`, `family="logit"` by `etwfe`.
 
     Raises
     ------
@@ -140,7 +144,7 @@ def att(
     )
     result = on_one_thread(found.function)(request)
     assert isinstance(result, EffectResult)
-    return result
+    return replace(result, asked=request)
 
 
 def _kind(data: Panel | MatchResult) -> str:
@@ -227,6 +231,16 @@ def _refuse_weights_of_cohorts(method: Method, data: Panel | MatchResult) -> Non
         )
 
 
+def _who_takes(family: str, kind: str) -> str:
+    """The methods that have a family on data of a kind, as a sentence."""
+    able = [repr(m.name) for m in METHODS.of("att") if family in m.families and kind in m.takes]
+    if able:
+        return f" On {_KINDS[kind]}, these have it: {', '.join(able)}."
+    if family in {f for m in METHODS.of("att") for f in m.families}:
+        return f" On {_KINDS[kind]}, no method has it."
+    return ""
+
+
 def _check_abilities(
     method: Method,
     data: Panel | MatchResult,
@@ -247,7 +261,7 @@ def _check_abilities(
         )
     if family not in method.families:
         raise EstimationError(
-            f"{said} has the families {', '.join(method.families)}; {family!r} was asked for."
+            f"{said} has the families {', '.join(method.families)}; {family!r} was asked for.{_who_takes(family, kind)}"
         )
     if covariates and not method.covariates:
         raise EstimationError(f"{said} does not use covariates; leave `covariates` out.")

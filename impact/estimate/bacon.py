@@ -19,6 +19,7 @@ from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray, infer, influence_covariance
 from impact.core.panel import Panel, require_panel
 from impact.core.whole_numbers import counted
+from impact.display.digits import number_text, table_text
 from impact.engines.one_thread import on_one_thread
 from impact.estimate.firm_periods import FirmPeriods, firm_periods
 from impact.estimate.lone_cluster import lone_cluster
@@ -90,9 +91,9 @@ class BaconResult:
 
     def summary(self) -> str:
         """The table by kind and a sentence."""
-        table = self.kinds().to_string(index=False, float_format=lambda x: f"{x:.4f}")
+        table = table_text(self.kinds())
         sentence = (
-            f"Two-way fixed effects coefficient on {self.label}: {self.coefficient:.4f}, the sum of weight x estimate of {len(self.comparisons):,} comparisons; "
+            f"Two-way fixed effects coefficient on {self.label}: {number_text(self.coefficient)}, the sum of weight x estimate of {len(self.comparisons):,} comparisons; "
             f"{self.forbidden:.0%} of the weight lies on comparisons with firms that already participate."
         )
         return "\n".join([table, sentence, *self.notes])

@@ -21,6 +21,7 @@ from impact.estimate.did_scores import (
     propensity_model,
     solved_model,
 )
+from impact.estimate.growth_scores import refuse_no_growth
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,7 @@ def cross_section_score(
     2.0
     """
     weights = weights / weights.mean()
-    for who, of in (("the cohort", treated), ("the comparison firms", ~treated)):
-        for when, at in (("base", ~later), ("target", later)):
-            if not (of & at).any():
-                raise NotIdentified(f"no firm of {who} is observed in the {when} period")
+    _refuse_empty(treated, later)
     total = _Sum(np.zeros(len(y)))
     d = weights * treated
     after = float((d * later) @ y / (d @ later))
@@ -125,6 +123,49 @@ def cross_section_score(
         else:
             _doubly_robust(total, y, treated, later, weights, score)
     return RowScore(total.estimate, total.influence, after, after_influence, trimmed)
+
+
+def cross_section_growth(
+    y: FloatArray, treated: BoolArray, later: BoolArray, weights: FloatArray
+) -> RowScore:
+    """The same by growth (see `growth_scores`), of means, without covariates.
+
+    Raises
+    ------
+    NotIdentified
+        If one of the four groups is empty, or has nothing that could grow.
+
+    Examples
+    --------
+    >>> y = np.array([2.0, 9.0, 1.0, 3.0])
+    >>> d, t = np.array([True, True, False, False]), np.array([False, True, False, True])
+    >>> cross_section_growth(y, d, t, np.ones(4)).att
+    3.0
+    """
+    weights = weights / weights.mean()
+    _refuse_empty(treated, later)
+    mean, moved = {}, {}
+    for own in (True, False):
+        for after in (True, False):
+            w = weights * ((treated == own) & (later == after))
+            mean[own, after] = float(w @ y / w.sum())
+            moved[own, after] = w / w.mean() * (y - mean[own, after])
+    refuse_no_growth(*(np.array(mean[which]) for which in ((True, False), (False, False), (False, True))))  # fmt: skip
+    growth = mean[False, True] / mean[False, False]
+    of_growth = (moved[False, True] - growth * moved[False, False]) / mean[False, False]
+    return RowScore(
+        mean[True, True] - mean[True, False] * growth,
+        moved[True, True] - growth * moved[True, False] - mean[True, False] * of_growth,
+        mean[True, True],
+        moved[True, True],
+    )
+
+
+def _refuse_empty(treated: BoolArray, later: BoolArray) -> None:
+    for who, of in (("the cohort", treated), ("the comparison firms", ~treated)):
+        for when, at in (("base", ~later), ("target", later)):
+            if not (of & at).any():
+                raise NotIdentified(f"no firm of {who} is observed in the {when} period")
 
 
 def _regression(

@@ -17,6 +17,7 @@ from impact.core.inference import (
     uniform_critical_value,
 )
 from impact.core.tidy import estimate_table
+from impact.display.digits import table_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,6 +73,8 @@ class EffectResult:
     part : array of int8, shape (n, k), or None
         What a firm is in each row: 1 a participant, 2 a comparison firm, 0 neither. Where it is None, firms with influence are counted, which is
         right where others have none; estimated weights give influence to firms that are not compared.
+    asked : AttRequest or None
+        The request that `impact.att` answered, from which `impact.wild_bootstrap` estimates again.
     """
 
     estimates: pd.DataFrame
@@ -97,6 +100,7 @@ class EffectResult:
     baseline_influence: FloatArray | None = None
     fixed_shares: bool = False
     part: npt.NDArray[np.int8] | None = None
+    asked: Any = None
 
     def tidy(self) -> pd.DataFrame:
         """A copy of the table of estimates."""
@@ -130,8 +134,12 @@ class EffectResult:
         Returns
         -------
         EffectResult
-            `100 x effect / baseline` with the error of both, row by row. To speak of an average, aggregate first: it is then the per
+            `100 x effect / baseline` with the error of both (delta method), row by row. To speak of an average, aggregate first: it is then the per
             cent of the whole, and not a mean of percentages. Missing where the baseline is not above 0.
+
+            Intervals are those of the ratio `1 + effect / baseline`, symmetric in its logarithm, as R and Stata have them of exponentiated
+            coefficients: they are longer upwards, and no end is below -100. They are missing where the ratio is not above 0. Statistic
+            and p-value are those of the effect in the unit of the outcome, since the one is 0 where the other is.
 
         Raises
         ------
@@ -154,15 +162,13 @@ class EffectResult:
 
     def summary(self) -> str:
         """The table of estimates and a sentence that says what it is."""
-        shown = [c for c in self.estimates.columns if not self.estimates[c].isna().all()]
-        table = self.estimates[shown].to_string(index=False, float_format=lambda x: f"{x:.4f}")
         of_link = self.scale == "link" and self.estimand != "coefficient"
         on = ", per cent," if self.scale == "percent" else ", coefficient," if of_link else ""
         sentence = (
             f"{self.estimand} on {self.label}{on} by {self.method} ({self.family}); {self.variance}; "
             f"{self.conf_level:.0%} intervals."
         )
-        return "\n".join([table, sentence, *self.notes])
+        return "\n".join([table_text(self.estimates), sentence, *self.notes])
 
     def plot(self) -> Figure:
         """Draw the estimates with pointwise intervals (grey) and the uniform band."""

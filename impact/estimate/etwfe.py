@@ -9,14 +9,14 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from impact.core.errors import DataError, EstimationError, Fault
+from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
 from impact.estimate.did_scores import NotIdentified, design_matrix
 from impact.estimate.effect import EffectResult, effect_from_influence
 from impact.estimate.etwfe_cohort import CohortFit, fit_cohorts
 from impact.estimate.etwfe_effects import Cells, clusters_of, effects_of
-from impact.estimate.etwfe_families import FAMILIES, Family
+from impact.estimate.etwfe_families import FAMILIES, Family, refuse_outside
 from impact.estimate.etwfe_firm import FirmFit, fit_firms
 from impact.estimate.etwfe_layout import Block, Place, blocks_of, plan_of
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
@@ -65,6 +65,12 @@ class EtwfeOptions:
                 "allows for the same differences between cohorts, or family='gaussian', a linear probability."
             )
         return cls(**{**given, "anticipation": periods_option(given, "anticipation")})
+
+
+_UNIT_OF_LOGIT = {
+    "response": "Effects are differences of a probability (or share) between 0 and 1: times 100 they are percentage points.",
+    "link": "Effects are differences of log odds, not of a probability.",
+}
 
 
 @METHODS.register(
@@ -186,6 +192,7 @@ def etwfe(request: AttRequest) -> EffectResult:
             *data.notes,
             *(f"Covariate '{name}' left out, it {reason}." for name, reason in dropped),
             *([f"Family {family.name}: {family.said}."] if family.said else []),
+            *([_UNIT_OF_LOGIT[options.scale]] if family.name == "logit" else []),
             *cells.reasons.notes(),
             *cluster_notes(data),
         ),
@@ -233,7 +240,7 @@ def _eligible(
     data: FirmPeriods, options: EtwfeOptions, family: Family, request: AttRequest
 ) -> tuple[FirmPeriods, FloatArray, list[tuple[str, str]]]:
     """Firms that can be used, their constant and covariates, and the covariates that add nothing."""
-    _refuse_outside(data, family, request.outcome)
+    refuse_outside(data, family, request.outcome)
     data = joining(data, options.anticipation)
     data = _with_first_covariates(data, options, request.covariates)
     data = _observed(data, options, request.outcome)
@@ -245,29 +252,6 @@ def _eligible(
         )
     z, dropped = design_matrix(data.covariates[:, :, 0].T, request.covariates)
     return replace(data, covariates=data.covariates[:0]), z, dropped
-
-
-def _refuse_outside(data: FirmPeriods, family: Family, outcome: str) -> None:
-    """Refuse outcomes that the family cannot have.
-
-    Raises
-    ------
-    DataError
-    """
-    bad = np.argwhere((data.outcome < family.low) | (data.outcome > family.high))
-    if not len(bad):
-        return
-    may = "0 or more" if family.name == "poisson" else "0 or 1, or a share between them"
-    faults = [
-        Fault(
-            f"family '{family.name}' takes outcomes of {may}: firm {data.units[i]!s:.80}, period {data.periods[t]}",
-            "correct the cell, or use family='gaussian'",
-            column=outcome,
-            value=float(data.outcome[i, t]),
-        )
-        for i, t in bad
-    ]
-    raise DataError("The outcome does not fit the family.", faults)
 
 
 def _with_first_covariates(

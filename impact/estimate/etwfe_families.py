@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from impact.core.errors import DataError, Fault
 from impact.core.inference import FloatArray
+from impact.estimate.firm_periods import FirmPeriods
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +88,26 @@ FAMILIES = {
         said="without the programme, the log odds would have moved alike",
     ),
 }
+
+
+def refuse_outside(data: FirmPeriods, family: Family, outcome: str) -> None:
+    """Refuse outcomes that the family cannot have.
+
+    Raises
+    ------
+    DataError
+    """
+    bad = np.argwhere((data.outcome < family.low) | (data.outcome > family.high))
+    if not len(bad):
+        return
+    may = "0 or more" if family.name == "poisson" else "0 or 1, or a share between them"
+    faults = [
+        Fault(
+            f"family '{family.name}' takes outcomes of {may}: firm {data.units[i]!s:.80}, period {data.periods[t]}",
+            "correct the cell, or use family='gaussian'",
+            column=outcome,
+            value=float(data.outcome[i, t]),
+        )
+        for i, t in bad
+    ]
+    raise DataError("The outcome does not fit the family.", faults)

@@ -19,7 +19,7 @@ from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
 from impact.core.whole_numbers import counted
-from impact.estimate.cross_section_scores import cross_section_score
+from impact.estimate.cross_section_scores import cross_section_growth, cross_section_score
 from impact.estimate.did_scores import (
     ESTIMATORS,
     TRIM_LIMIT,
@@ -29,7 +29,9 @@ from impact.estimate.did_scores import (
     regression,
 )
 from impact.estimate.effect import EffectResult, effect_from_influence
+from impact.estimate.etwfe_families import FAMILIES, refuse_outside
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
+from impact.estimate.growth_scores import growth_score
 from impact.estimate.request import AttRequest
 
 FEW_CLUSTERS = 30
@@ -106,7 +108,8 @@ class _Cells:
 
     def say(self, reason: str, positions: list[int]) -> None:
         """Remember that the cells at these positions share a limitation."""
-        self.reasons.setdefault(reason, []).extend(self.plan[i].term for i in positions)
+        known = self.reasons.setdefault(reason, [])
+        known += [t for t in (self.plan[i].term for i in positions) if t not in known]
 
 
 @METHODS.register(
@@ -115,7 +118,7 @@ class _Cells:
     summary="an effect for each cohort and year, against firms that do not participate (yet)",
     takes=("panel", "matched panel"),
     estimands=("ATT",),
-    families=("gaussian",),
+    families=("gaussian", "poisson"),
     covariates=True,
     weights=True,
     needs=(
@@ -123,7 +126,7 @@ class _Cells:
         "firms that never join, or join later (control='not_yet')",
     ),
     options=("control", "estimator", "base_period", "anticipation", "unbalanced"),
-    reference="Callaway and Sant'Anna (2021), equations 2.1-2.4; Sant'Anna and Zhao (2020)",
+    reference="Callaway and Sant'Anna (2021), equations 2.1-2.4; Sant'Anna and Zhao (2020); Wooldridge (2023), section 2 (Poisson)",
 )
 def group_time(request: AttRequest) -> EffectResult:
     """Estimate ATT(g, t): the effect in year t on the firms that joined in year g.
@@ -131,14 +134,22 @@ def group_time(request: AttRequest) -> EffectResult:
     Parameters
     ----------
     request : AttRequest
-        What `impact.att` was asked, with the options
+        What `impact.att` was asked; `family` is
+
+        gaussian
+            Parallel trends: without the programme, means would have changed by as much.
+        poisson
+            Parallel growth: without the programme, means would have changed by the same per cent. For exports and other amounts with zeros.
+            Effects are in the unit of the outcome; `percent()` of the result (or of an average of it) is the effect in per cent.
+
+        with the options
 
         control : {"never", "not_yet"}
             Comparison firms: those that never join within the data, or these and all that have not
             joined by the later of the two periods (plus `anticipation`).
         estimator : {"dr", "ipw", "reg"}
             Doubly robust, inverse probability weighting, outcome regression; all three are the
-            plain difference in differences where there are no covariates.
+            plain difference in differences (Poisson: ratio of ratios) where there are no covariates.
         base_period : {"varying", "universal"}
             Base of the cells before joining: the period before the target (a chain of short
             differences), or the last period before joining (one long difference each, with a
@@ -150,7 +161,7 @@ def group_time(request: AttRequest) -> EffectResult:
             Each cell takes the firms observed in both of its periods; or only firms observed in
             every period of the data are used at all; or periods are cross-sections of firms that need not
             be seen twice, such as a survey whose sample is drawn anew, and cells are differences of means. The last
-            uses covariates and weights of a row's own period.
+            uses covariates and weights of a row's own period (Poisson: weights alone).
 
     Returns
     -------
@@ -162,10 +173,10 @@ def group_time(request: AttRequest) -> EffectResult:
     Raises
     ------
     DataError
-        If a column holds text or infinite values, or a cluster changes within a firm.
+        If a column holds text or infinite values, the outcome is below 0 (Poisson), or a cluster changes within a firm.
     EstimationError
         If there is no firm to compare with, nobody joins after the first period, or no cell can be
-        estimated.
+        estimated; for covariates of cross-sections in the family Poisson.
 
     Notes
     -----
@@ -174,11 +185,21 @@ def group_time(request: AttRequest) -> EffectResult:
     Where a firm is not in a cell its influence is 0, and the influence of the n_c firms in the cell
     is multiplied by n / n_c, so that the variance of every cell is `s's / n^2` (section 4.1).
 
+    *Poisson.* With means over the firms of the cell, what cohort g would have had in t is its mean at the base times the growth of the comparison firms,
+    `ATT(g, t) = Y(g, t) - Y(g, base) C(t) / C(base)`. For two groups and two periods, `ATT / baseline` is `exp(b) - 1` with b the coefficient of
+    the Poisson regression with firm and period effects; zeros need nothing special. With covariates, firms that are alike in them at the base
+    would have grown by the same factor r(x), whatever their levels. `reg`: r from the Poisson regression with firm effects on the comparison firms' two periods, the
+    baseline the cohort's mean of `Y(base) r(x)`. `ipw`: comparison firms weighted by the odds that a *euro* of the base period is a participant's (a logit weighted by
+    the outcome at the base), then the ratio of their means; odds of firms would be right only if levels, too, were the same multiple at every x. `dr`: the regression
+    plus the weighted mean of its errors; right if one of the two is. See `impact.estimate.growth_scores`. A cell is missing where the outcome of the
+    cohort at the base, or of the comparison firms in one of the two periods, is 0 for every firm.
+
     References
     ----------
     Callaway, B. and Sant'Anna, P. (2021), "Difference-in-Differences with multiple time periods",
     Journal of Econometrics 225(2). Sant'Anna, P. and Zhao, J. (2020), "Doubly robust
-    difference-in-differences estimators", Journal of Econometrics 219(1).
+    difference-in-differences estimators", Journal of Econometrics 219(1). Wooldridge, J. (2023), "Simple approaches to nonlinear
+    difference-in-differences with panel data", Econometrics Journal 26(3).
 
     Examples
     --------
@@ -191,11 +212,26 @@ def group_time(request: AttRequest) -> EffectResult:
            term  estimate  n_treated  n_control
     1  ATT(3,3)       0.1         30         30
     2  ATT(3,4)       0.2         30         30
+
+    Comparison firms grew by a fifth, 20 to 24, so participants would have gone from 5 to 6 on average; they went to 15.
+
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"firm": list("aabbccdd"), "year": [1, 2] * 4, "joined": [2.0] * 4 + [None] * 4,
+    ...                      "exports": [10.0, 24, 0, 6, 8, 10, 12, 14]})
+    >>> panel = impact.panel(rows, unit="firm", time="year", cohort="joined")
+    >>> effect = impact.att(panel, "exports", method="group_time", family="poisson")
+    >>> effect.tidy()["estimate"].round(6).tolist(), effect.percent().tidy()["estimate"].round(6).tolist()
+    ([9.0], [150.0])
     """
     options = GroupTimeOptions.read(request.options)
-    data = _eligible(firm_periods(request), options, request.outcome)
+    family = FAMILIES[request.family]
+    data = firm_periods(request)
+    if family.name == "poisson":
+        refuse_outside(data, family, request.outcome)
+        _refuse_dated_rows(options, request.covariates)
+    data = _eligible(data, options, request.outcome)
     plan = _plan(data, options)
-    cells = _estimate(data, plan, options, request.covariates)
+    cells = _estimate(data, plan, options, request.covariates, family.name)
     reference = np.array([cell.base == cell.target for cell in plan])
     if np.isnan(cells.estimate[~reference]).all():
         raise EstimationError(
@@ -215,7 +251,12 @@ def group_time(request: AttRequest) -> EffectResult:
         label=panel.label(request.outcome),
         conf_level=request.conf_level,
         variance=f"standard errors from influence functions, clustered by {by}",
-        notes=(*data.notes, *_reason_notes(cells), *cluster_notes(data)),
+        notes=(
+            *data.notes,
+            *([f"Family {family.name}: {family.said}."] if family.said else []),
+            *_reason_notes(cells),
+            *cluster_notes(data),
+        ),
         source=request.data,
         seed=request.seed,
         anticipation=options.anticipation,
@@ -234,6 +275,15 @@ def _keys(plan: list[Cell]) -> pd.DataFrame:
             "event_time": [cell.time - cell.cohort for cell in plan],
         }
     )
+
+
+def _refuse_dated_rows(options: GroupTimeOptions, names: tuple[str, ...]) -> None:
+    """Growth of a firm at its covariates needs the firm in both periods."""
+    if options.unbalanced == "cross_sections" and names:
+        raise EstimationError(
+            "family='poisson' with covariates compares each firm's growth with that of firms alike at its base period, which cross-sections do not show. "
+            "Leave `covariates` out, or unbalanced='cross_sections'."
+        )
 
 
 def _eligible(data: FirmPeriods, options: GroupTimeOptions, outcome: str) -> FirmPeriods:
@@ -334,7 +384,11 @@ def _plan(data: FirmPeriods, options: GroupTimeOptions) -> list[Cell]:
 
 
 def _estimate(
-    data: FirmPeriods, plan: list[Cell], options: GroupTimeOptions, names: tuple[str, ...]
+    data: FirmPeriods,
+    plan: list[Cell],
+    options: GroupTimeOptions,
+    names: tuple[str, ...],
+    family: str = "gaussian",
 ) -> _Cells:
     """Fill every cell; those with the same firms and base period share their models."""
     n, k = len(data.units), len(plan)
@@ -343,26 +397,44 @@ def _estimate(
         plan, np.full(k, np.nan), np.zeros((n, k)), np.full(k, np.nan), np.zeros((n, k)), np.zeros((n, k), np.int8), count, count.copy()
     )  # fmt: skip
     clusters = pd.factorize(data.cluster)[0]
-    rows_apart = options.unbalanced == "cross_sections"
     for members, positions in _blocks(data, plan, options):
-        treated = data.cohort[members] == plan[positions[0]].cohort
-        cells.n_treated[positions] = treated.sum()
-        cells.n_control[positions] = (~treated).sum()
-        if plan[positions[0]].base == plan[positions[0]].target:
-            cells.estimate[positions] = 0.0  # the reference of a universal base, by construction
-            continue  # its baseline stays missing
-        try:
-            fill = _fill_rows if rows_apart else _fill
-            parameters = fill(cells, data, members, treated, positions, options, names)
-        except NotIdentified as reason:
-            cells.influence[:, positions] = np.nan
-            cells.say(f"no estimate, {reason}", positions)
-            continue
-        undefined = _undefined_variance(clusters[members], treated, parameters)
-        if undefined:
-            cells.influence[:, positions] = np.nan
-            cells.say(f"no standard error, {undefined}", positions)
+        _estimate_block(cells, data, members, positions, options, names, family, clusters)
     return cells
+
+
+def _estimate_block(
+    cells: _Cells,
+    data: FirmPeriods,
+    members: npt.NDArray[np.int64],
+    positions: list[int],
+    options: GroupTimeOptions,
+    names: tuple[str, ...],
+    family: str,
+    clusters: npt.NDArray[np.int64],
+) -> None:
+    """Fill the cells of one block, or say why they have no estimate or no standard error."""
+    first = cells.plan[positions[0]]
+    treated = data.cohort[members] == first.cohort
+    cells.n_treated[positions] = treated.sum()
+    cells.n_control[positions] = (~treated).sum()
+    if first.base == first.target:
+        cells.estimate[positions] = 0.0  # the reference of a universal base, by construction
+        return  # its baseline stays missing
+    fill = _fill_rows if options.unbalanced == "cross_sections" else _fill
+    try:
+        parameters = fill(cells, data, members, treated, positions, options, names, family)
+    except NotIdentified as reason:
+        if family == "poisson" and len(positions) > 1:  # it may hold of one year alone
+            for i in positions:
+                _estimate_block(cells, data, members, [i], options, names, family, clusters)
+            return
+        cells.influence[:, positions] = np.nan
+        cells.say(f"no estimate, {reason}", positions)
+        return
+    undefined = _undefined_variance(clusters[members], treated, parameters)
+    if undefined:
+        cells.influence[:, positions] = np.nan
+        cells.say(f"no standard error, {undefined}", positions)
 
 
 def _fill(
@@ -373,6 +445,7 @@ def _fill(
     positions: list[int],
     options: GroupTimeOptions,
     names: tuple[str, ...],
+    family: str,
 ) -> int:
     """Estimate the cells of one block; returns the number of parameters of its models."""
     if not treated.any():
@@ -384,15 +457,17 @@ def _fill(
     targets = np.array([cells.plan[i].target for i in positions])
     paths = data.outcome[members]
     after = paths[:, targets]
-    change = after - paths[:, bases]
     base = cells.plan[first].base
     design, dropped = design_matrix(data.covariates[:, members, base].T, names)
     for name, reason in dropped:
         cells.say(f"covariate '{name}' left out, it {reason}", positions)
-    # Without covariates the three are one estimator, and the regression needs no iteration.
-    estimator = ESTIMATORS[options.estimator] if design.shape[1] > 1 else regression
     weights = data.weights[members, base]
-    score = estimator(change, treated, weights, design)
+    if family == "poisson":
+        score = growth_score(options.estimator, paths[:, bases], after, treated, weights, design)
+    else:
+        # Without covariates the three are one estimator, and the regression needs no iteration.
+        estimator = ESTIMATORS[options.estimator] if design.shape[1] > 1 else regression
+        score = estimator(after - paths[:, bases], treated, weights, design)
     if score.trimmed:
         cells.say(
             f"left out, comparison firms with a propensity of {TRIM_LIMIT} or more (firms: "
@@ -428,6 +503,7 @@ def _fill_rows(
     positions: list[int],
     options: GroupTimeOptions,
     names: tuple[str, ...],
+    family: str,
 ) -> int:
     """Estimate one cell from two cross-sections; a firm in both counts in both. Returns the number of parameters."""
     (i,) = positions
@@ -443,14 +519,11 @@ def _fill_rows(
     design, dropped = design_matrix(covariates.T, names)
     for name, reason in dropped:
         cells.say(f"covariate '{name}' left out, it {reason}", positions)
-    score = cross_section_score(
-        options.estimator,
-        stacked(data.outcome),
-        treated[firm],
-        later,
-        stacked(data.weights),
-        design,
-    )
+    rows = (stacked(data.outcome), treated[firm], later, stacked(data.weights))
+    if family == "poisson":
+        score = cross_section_growth(*rows)
+    else:
+        score = cross_section_score(options.estimator, *rows, design)
     if score.trimmed:
         cells.say(
             f"left out, rows of comparison firms with a propensity of {TRIM_LIMIT} or more (rows: {score.trimmed:,})",
@@ -544,5 +617,5 @@ def cluster_notes(data: FirmPeriods) -> list[str]:
         return []
     return [
         f"Only {counted(few, one)} (fewer than {FEW_CLUSTERS}): normal critical values may make the intervals too short. "
-        "impact.randomization_test asks less of large numbers."
+        "impact.wild_bootstrap(effect.aggregate('overall')), or of the effect itself, and impact.randomization_test ask less of large numbers."
     ]

@@ -19,6 +19,7 @@ from impact.core.panel import Panel, as_codes, require_columns
 from impact.core.registry import METHODS
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.effect import EffectResult, effect_from_influence
+from impact.estimate.etwfe_families import FAMILIES, refuse_outside
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
 from impact.estimate.group_time import cluster_notes
 from impact.estimate.request import AttRequest
@@ -34,9 +35,13 @@ from impact.estimate.staggered import (
     require_participants,
 )
 from impact.estimate.two_way import IntArray, TwoWay
+from impact.estimate.two_way_poisson import PoissonTwoWay
 
 NO_COMPARISON = (
     "no firm that its firms can be compared with is observed without participation in that year"
+)
+NO_GROWTH = (
+    f"{NO_COMPARISON}, or no outcome of its firms or of these is above 0 without participation"
 )
 NO_EARLIER = (
     "no firm of the cohort, or none to compare it with, is observed in a year before it, too"
@@ -116,12 +121,12 @@ class _Rows:
     summary="an effect for each cohort and year, against what firms without participation predict",
     takes=("panel",),
     estimands=("ATT",),
-    families=("gaussian",),
+    families=("gaussian", "poisson"),
     covariates=True,
     weights=True,
     needs=("firm-years without participation, in every year that is to be estimated",),
     options=("by", "anticipation", "pretrends", "leave_one_out"),
-    reference="Borusyak, Jaravel and Spiess (2024), theorems 1 to 3",
+    reference="Borusyak, Jaravel and Spiess (2024), theorems 1 to 3; Wooldridge (2023), section 3 (Poisson)",
     earlier="pretrends=2",
 )
 def imputation(request: AttRequest) -> EffectResult:
@@ -133,7 +138,8 @@ def imputation(request: AttRequest) -> EffectResult:
     Parameters
     ----------
     request : AttRequest
-        What `impact.att` was asked; covariates are those of the same year (they must not react to participation). Options:
+        What `impact.att` was asked; covariates are those of the same year (they must not react to participation). With `family="poisson"` the
+        mean is `exp(a(i) + b(t) + x(i, t)'d)`, for exports and other amounts with zeros. Options:
 
         by : str
             Column, constant within the firm, whose values have period effects of their own, such as a sector.
@@ -142,7 +148,8 @@ def imputation(request: AttRequest) -> EffectResult:
         pretrends : int
             Number of years before joining (and before anticipation) to test, 0 for none. A *separate* regression on the same firm-years without
             participation gives each cohort a coefficient in each of these years, relative to its years before them. Nothing of
-            it enters the effects, so that looking at it does not distort them (proposition 9 of the paper).
+            it enters the effects, so that looking at it does not distort them (proposition 9 of the paper). Poisson: these years are imputed from all
+            earlier ones (and other firms) as effects are, in a fit of their own.
         leave_one_out : bool
             Whether the mean effect that a firm's effect is compared with in the variance leaves that firm out: larger standard
             errors, for small cohorts (supplement A.9 of the paper).
@@ -157,7 +164,7 @@ def imputation(request: AttRequest) -> EffectResult:
     Raises
     ------
     DataError
-        If a column holds text or infinite values, or a cluster or `by` changes within a firm.
+        If a column holds text or infinite values, the outcome is below 0 (Poisson), or a cluster or `by` changes within a firm.
     EstimationError
         If nobody joins within the data, or no effect can be imputed.
 
@@ -171,6 +178,11 @@ def imputation(request: AttRequest) -> EffectResult:
     `tau~` and the leave-one-out factor `1 / (1 - V_c^2 / sum V_c^2)` as they are. So the influence of an average is the average of the cells',
     and `aggregate` gives exactly the paper's variance of that average. As in the paper, sizes of cohorts are taken as given.
 
+    *Poisson.* Effects are `Y(i, t)` less the fitted mean, in the unit of the outcome; `percent()` of the result (or of an average) gives per cent. The variance is
+    the same with the Poisson regression's scores and the derivative of the fitted means (delta method); firm effects leave it as they leave the equations. A firm whose outcome is 0 in every
+    year without participation has a fitted mean of 0 (it is separated, as ppmlhdfe says): it carries nothing in the regression, and what it has as a participant is all
+    effect; such firms are counted in `notes`. On balanced panels without covariates the numbers are those of `etwfe` in the same family.
+
     *Averages* weight a cell by the size of its cohort (see `aggregate`). In an unbalanced panel this differs from the mean over
     all observed participants' years, in which cohorts that answer more count more.
 
@@ -180,7 +192,7 @@ def imputation(request: AttRequest) -> EffectResult:
     References
     ----------
     Borusyak, K., Jaravel, X. and Spiess, J. (2024), "Revisiting event-study designs: robust and efficient estimation", Review of Economic
-    Studies 91(6).
+    Studies 91(6). Wooldridge, J. (2023), "Simple approaches to nonlinear difference-in-differences with panel data", Econometrics Journal 26(3).
 
     Examples
     --------
@@ -196,12 +208,19 @@ def imputation(request: AttRequest) -> EffectResult:
     """
     options = ImputationOptions.read(request.options)
     panel = panel_of(request.data)
-    data, untreated, groups = _usable(firm_periods(request), panel, options, request.outcome)
+    family = FAMILIES[request.family]
+    data = firm_periods(request)
+    if family.name == "poisson":
+        refuse_outside(data, family, request.outcome)
+    data, untreated, groups = _usable(data, panel, options, request.outcome)
     effects, leads = _plan(data, options)
-    rows = _impute(data, untreated, groups, effects, options, request.covariates)
+    fitted = _model(data, untreated, groups, family.name)
+    rows = _impute(data, fitted, untreated, groups, effects, options, request.covariates)
     if np.isnan(rows.estimate).all():
         raise EstimationError("No effect can be imputed. " + " ".join(rows.reasons.notes()))
-    if leads:
+    if leads and family.name == "poisson":
+        rows = _together(_imputed_leads(data, untreated, groups, leads, options), rows)
+    elif leads:
         rows = _together(_test(data, untreated, groups, leads), rows)
     mean, of_mean = _means(rows, data)
     rows.influence *= len(data.units)
@@ -218,7 +237,13 @@ def imputation(request: AttRequest) -> EffectResult:
         label=panel.label(request.outcome),
         conf_level=request.conf_level,
         variance=f"conservative standard errors of Borusyak, Jaravel and Spiess (2024), clustered by {by}",
-        notes=(*data.notes, *rows.reasons.notes(), *cluster_notes(data)),
+        notes=(
+            *data.notes,
+            *([f"Family {family.name}: {family.said}."] if family.said else []),
+            *fitted.notes(data),
+            *rows.reasons.notes(),
+            *cluster_notes(data),
+        ),
         source=request.data,
         seed=request.seed,
         anticipation=options.anticipation,
@@ -280,22 +305,105 @@ def _plan(
     return effects, leads
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    """What firms have without participation.
+
+    Attributes
+    ----------
+    fit : TwoWay
+        Firm and period effects (Poisson: the last step of the regression).
+    effect : array, shape (n, T)
+        Outcome less what was fitted.
+    slope : array, shape (n, T), or None
+        Derivative of what was fitted by the linear predictor; None is 1.
+    weights : array, shape (n, T)
+        Of the firm-years that carry the fit.
+    known : list of array of bool
+        By group, firm-years that can be imputed.
+    poisson : PoissonTwoWay or None
+    """
+
+    fit: TwoWay
+    effect: FloatArray
+    slope: FloatArray | None
+    weights: FloatArray
+    known: list[BoolArray]
+    poisson: PoissonTwoWay | None = None
+
+    def pulled(self, share: FloatArray, members: IntArray, targets: list[int]) -> FloatArray:
+        """How the mean over firms moves with their linear predictors."""
+        return share if self.slope is None else share * self.slope[members][:, targets]
+
+    def notes(self, data: FirmPeriods) -> list[str]:
+        """Zeros that carry nothing."""
+        if self.poisson is None:
+            return []
+        said = []
+        joined = np.isfinite(data.cohort)
+        own, others = (int((self.poisson.silent & arm).sum()) for arm in (joined, ~joined))
+        if own:
+            said.append(
+                "Participants whose outcome is 0 in every year without participation are given 0 without the programme, so that all they have counts as effect "
+                f"(firms: {own:,} of {int(joined.sum()):,})."
+            )
+        if others:
+            said.append(
+                f"Comparison firms whose outcome is always 0 say nothing on growth (firms: {others:,} of {int((~joined).sum()):,})."
+            )
+        lost = int(self.poisson.separated.sum())
+        if lost:
+            said.append(
+                f"Zeros without participation that the model fits without error, so that they say nothing on growth (firm-years: {lost:,})."
+            )
+        return said
+
+
+def _model(data: FirmPeriods, untreated: BoolArray, groups: list[IntArray], family: str) -> _Model:
+    """Fit what firms have without participation."""
+    weights = np.where(untreated, data.weights, 0.0)
+    seen = ~np.isnan(data.outcome)
+    outcome, covariates = _filled(data.outcome, seen), _filled(data.covariates, seen)
+    if family == "gaussian":
+        fit = TwoWay.fit(outcome, weights, covariates, groups)
+        known = [two.connects() for two in fit.effects]
+        return _Model(fit, fit.residual, None, weights, known)
+    found = PoissonTwoWay.of(outcome, weights, covariates, groups)
+    known = _with_silent(found, data.cohort, groups)
+    return _Model(found.fit, outcome - found.mean, found.mean, found.weights, known, found)
+
+
+def _with_silent(
+    found: PoissonTwoWay, cohort: FloatArray, groups: list[IntArray]
+) -> list[BoolArray]:
+    """Firms without an outcome above 0 are imputed, by 0, in the years in which others of their cohort are imputed."""
+    told = np.zeros(found.mean.shape, dtype=bool)
+    for group, known in zip(groups, found.known, strict=True):
+        told[group] = known
+    for g in np.unique(cohort[found.silent]).tolist():
+        own = np.flatnonzero(cohort == g)
+        told[own[found.silent[own]]] = told[own[~found.silent[own]]].any(axis=0)
+    return [told[group] for group in groups]
+
+
 def _impute(
     data: FirmPeriods,
+    model: _Model,
     untreated: BoolArray,
     groups: list[IntArray],
     plan: list[CohortYear],
     options: ImputationOptions,
     names: Sequence[str],
+    wanted: BoolArray | None = None,
 ) -> _Rows:
-    """Fit what firms have without participation, and compare participants with it."""
-    weights = np.where(untreated, data.weights, 0.0)
-    seen = ~np.isnan(data.outcome)
-    fit = TwoWay.fit(_filled(data.outcome, seen), weights, _filled(data.covariates, seen), groups)
-    own = np.where(seen & ~untreated, data.weights, 0.0)
-    lost = _without(own, [two.connects() for two in fit.effects], groups)
+    """Compare participants with what they would have had; in the firm-years `wanted`, else in all with participation."""
+    fit = model.fit
+    if wanted is None:
+        wanted = ~np.isnan(data.outcome) & ~untreated
+    own = np.where(wanted, data.weights, 0.0)
+    lost = _without(own, model.known, groups)
     rows = _start(data, plan, own)
-    for position, reason in fit.dropped:
+    for position, reason in fit.dropped if names else ():
         rows.reasons.say(
             f"covariate left out, it {reason} without participation", [f"'{names[position]}'"]
         )
@@ -303,33 +411,56 @@ def _impute(
     moment = np.zeros((len(fit.covariates), len(plan)))
     parts = []
     for members, where, targets in _cohorts(plan, data.cohort):
-        share, effect = rows.share[members][:, targets], fit.residual[members][:, targets]
+        share, effect = rows.share[members][:, targets], model.effect[members][:, targets]
+        effect = np.where(share > 0, effect, 0.0)
         rows.estimate[where] = np.einsum("ij,ij->j", share, effect)
         moment[:, where] = -np.einsum(
-            "ij,pij->pj", share, fit.covariates[:, members][:, :, targets]
+            "ij,pij->pj",
+            model.pulled(share, members, targets),
+            fit.covariates[:, members][:, :, targets],
         )
         parts.append(
             (members, where, _apart(share, effect, clusters[members], options.leave_one_out))
         )
-    rows.influence = fit.influence(_loadings(rows, data, fit), moment, len(plan))
+    rows.influence = fit.influence(_loadings(rows, data, model), moment, len(plan))
     for members, where, apart in parts:
         rows.influence[members, where] += apart
-    _finish(rows, data, weights, groups, clusters, lost, NO_COMPARISON)
+    unlike = NO_COMPARISON if model.poisson is None else NO_GROWTH
+    _finish(rows, data, model.weights, groups, clusters, lost, unlike)
     return rows
 
 
-def _loadings(rows: _Rows, data: FirmPeriods, fit: TwoWay) -> dict[int, FloatArray]:
+def _imputed_leads(
+    data: FirmPeriods,
+    untreated: BoolArray,
+    groups: list[IntArray],
+    plan: list[CohortYear],
+    options: ImputationOptions,
+) -> _Rows:
+    """The tested years before joining, imputed from the years before them in a fit of its own."""
+    tested = np.zeros(untreated.shape, dtype=bool)
+    for cell in plan:
+        tested[data.cohort == cell.cohort, cell.target] = True
+    tested &= untreated
+    before = untreated & ~tested
+    model = _model(data, before, groups, "poisson")
+    return _impute(data, model, before, groups, plan, options, (), tested)
+
+
+def _loadings(rows: _Rows, data: FirmPeriods, model: _Model) -> dict[int, FloatArray]:
     """How the effects move with the scores of the periods of each group: the weights v of the paper on firm-years without participation.
 
     They are `-w (l(i) + l(t) + x'l)`; a firm's scores add up to 0, so that its l(i) never enters, and the l(t) solve the system of periods.
     """
     found = {}
+    fit = model.fit
     for b, (group, two) in enumerate(zip(fit.groups, fit.effects, strict=True)):
         need = np.zeros((two.weights.shape[1], len(rows.plan)))
         for members, where, targets in _cohorts(rows.plan, data.cohort[group]):
-            share = rows.share[group[members]][:, targets]
+            share = model.pulled(rows.share[group[members]][:, targets], group[members], targets)
             need[targets, np.arange(len(rows.plan))[where]] += share.sum(axis=0)
-            need[:, where] -= two.weights[members].T @ (share / two.total[members][:, None])
+            total = np.where(two.total[members] > 0, two.total[members], 1.0)
+            need[:, where] -= two.weights[members].T @ (share / total[:, None])
         if need.any():
             found[b] = -two.inverse @ need
     return found

@@ -123,7 +123,7 @@ def interaction_weighted(request: AttRequest) -> EffectResult:
     """
     anticipation = periods_option(request.options, "anticipation")
     panel = panel_of(request.data)
-    data, control = _compared(firm_periods(request), anticipation, request.outcome)
+    data, control = compared(firm_periods(request), anticipation, request.outcome)
     rows = _estimate(data, control, anticipation, request.covariates)
     reference = np.array([i == cell.target for i, cell in zip(rows.base, rows.plan, strict=True)])
     if np.isnan(rows.estimate[~reference]).all():
@@ -150,7 +150,7 @@ def interaction_weighted(request: AttRequest) -> EffectResult:
     )
 
 
-def _compared(data: FirmPeriods, anticipation: int, outcome: str) -> tuple[FirmPeriods, BoolArray]:
+def compared(data: FirmPeriods, anticipation: int, outcome: str) -> tuple[FirmPeriods, BoolArray]:
     """The firms and periods that are used, and which firms are the comparison."""
     data = joining(data, anticipation)
     require_participants(data, outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,11 @@ from impact.core.inference import FloatArray
 from impact.core.registry import METHODS
 from impact.design.match import MatchResult
 from impact.estimate.arms import Cell, MatchedSets, WeightedArms, arms_of
+from impact.estimate.did_scores import NotIdentified
 from impact.estimate.effect import EffectResult, effect_from_influence
+from impact.estimate.etwfe_families import FAMILIES, refuse_outside
 from impact.estimate.firm_periods import firm_periods, panel_of
+from impact.estimate.matched_means import by_difference, by_growth
 from impact.estimate.matched_words import (
     counts_of,
     matched_note,
@@ -36,7 +39,7 @@ Arms = MatchedSets | WeightedArms
     summary="matched difference in differences, by cohort and year",
     takes=("matched panel",),
     estimands=("ATT",),
-    families=("gaussian",),
+    families=("gaussian", "poisson"),
     needs=(
         "a panel matched without replacement, in sets or by weights",
         "the outcome in the year before joining",
@@ -52,6 +55,9 @@ def matched_did(request: AttRequest) -> EffectResult:
     trends before joining. A control that joins later (`control="not_yet"`) is left out from its own first year on; sets that share a
     firm are one cluster.
 
+    With `family="poisson"` (exports and other amounts with zeros) growth is compared, not change: the effect is participants' mean in t less
+    their mean in g - 1 times the growth of the controls' mean, over the same sets with the same weights.
+
     Parameters
     ----------
     request : AttRequest
@@ -62,12 +68,12 @@ def matched_did(request: AttRequest) -> EffectResult:
     -------
     EffectResult
         One row per cohort and year but g - 1, keys `cohort, time, event_time`. A cell of one set
-        stands without a standard error.
+        stands without a standard error. The baseline, of which `percent()` is the per cent, is participants' mean in t less the effect.
 
     Raises
     ------
     DataError
-        If the outcome is no number.
+        If the outcome is no number, or below 0 (Poisson).
     EstimationError
         After matching with replacement; if no set is observed in two years; if clusters cut sets.
 
@@ -148,12 +154,16 @@ def _by_cohort(
     # Firms without weight still bear on estimated weights.
     whole = request if matched.kind == "pairs" else replace(request, data=panel_of(matched))
     data = firm_periods(whole)
+    family = FAMILIES[request.family]
+    if family.name == "poisson":
+        refuse_outside(data, family, request.outcome)
     arms = arms_of(matched, data.units)
     plan = planned(arms, data.periods)
     ahead = panel_of(matched).ahead(request.outcome)
-    cells = []
+    cells, spans = [], []
     for g, time in plan:
         t, base = np.searchsorted(data.periods, [time, g - 1])
+        spans.append((data.outcome[:, base] if changes else None, data.outcome[:, t]))
         values = data.outcome[:, t] - (data.outcome[:, base] if changes else 0.0)
         # Who has joined by then (or by the last year that the outcome sees) is compared with nobody.
         joined = (data.cohort <= time + ahead) & (data.cohort != g)
@@ -169,7 +179,7 @@ def _by_cohort(
     terms = [f"ATT({g},{time})" for g, time in plan]
     own = data.cluster if request.cluster not in (None, panel_of(matched).unit) else None
     firms = arms.firms(cells, data.units, own, request.cluster)
-    estimate, influence, reasons = _filled(cells, firms, data.units, alone=arms.what == "firms")
+    found = _filled(cells, spans, firms, data.units, arms.what == "firms", family.name)
     return effect_from_influence(
         part=_part(cells, len(data.units))[data.units.get_indexer(firms.index)],
         keys=pd.DataFrame(
@@ -180,8 +190,10 @@ def _by_cohort(
                 "event_time": [time - g for g, time in plan],
             }
         ),
-        estimate=estimate,
-        influence=influence,
+        estimate=found.estimate,
+        influence=found.influence,
+        baseline=found.baseline,
+        baseline_influence=found.baseline_influence,
         firms=firms,
         counts=counts_of(cells),
         method=request.method,
@@ -195,7 +207,10 @@ def _by_cohort(
             *data.notes,
             *(never_candidates if matched.kind == "pairs" else matched_note)(matched),
             *score_note(matched),
-            *panel_notes(request, arms, cells, terms, reasons, firms),
+            *([f"Family {family.name}: {family.said}."] if family.said else []),
+            *panel_notes(
+                request, arms, cells, terms, found.reasons, firms, [time - g for g, time in plan]
+            ),
         ),
         source=matched,
         seed=request.seed,
@@ -216,27 +231,54 @@ def _part(cells: Sequence[Cell], n: int) -> npt.NDArray[np.int8]:
     return part
 
 
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """k cells over the firms in use, and why a cell has no standard error, or no estimate."""
+
+    estimate: FloatArray
+    influence: FloatArray
+    baseline: FloatArray
+    baseline_influence: FloatArray
+    reasons: list[str]
+
+
 def _filled(
-    cells: Sequence[Cell], firms: pd.DataFrame, units: pd.Index, *, alone: bool
-) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Estimates, influence over the firms in use, and why a cell has no standard error.
+    cells: Sequence[Cell],
+    spans: Sequence[tuple[FloatArray | None, FloatArray]],
+    firms: pd.DataFrame,
+    units: pd.Index,
+    alone: bool,
+    family: str,
+) -> _Filled:
+    """Estimate every cell from its outcomes before (where changes are compared) and after.
 
     `alone` says that firms, not pairs, tell the noise, of which one firm of an arm tells nothing.
     """
     rows = units.get_indexer(firms.index)
     clusters = pd.Series(firms["cluster"].to_numpy(), index=rows)
-    estimate = np.full(len(cells), np.nan)
-    influence = np.full((len(rows), len(cells)), np.nan)
-    reasons = []
-    for k, cell in enumerate(cells):
-        reason = ""
+    nothing = np.full((len(rows), len(cells)), np.nan)
+    missing = np.full(len(cells), np.nan)
+    out = _Filled(missing, nothing, missing.copy(), nothing.copy(), [])
+    for k, (cell, (before, after)) in enumerate(zip(cells, spans, strict=True)):
+        out.reasons.append("")
         if not len(cell.treated) or not len(cell.control):
-            reason = f"no {'participant with a comparison' if alone else 'pair'} is observed"
-        if not reason:
-            estimate[k], column = cell.difference()
-            influence[:, k] = column[rows] * (len(rows) / len(units))
-            if clusters.loc[cell.treated].nunique() < 2 or (alone and len(cell.control) < 2):
-                influence[:, k] = np.nan
-                reason = "one pair or cluster, so no standard error"
-        reasons.append(reason)
-    return estimate, influence, reasons
+            out.reasons[k] = (
+                f"no {'participant with a comparison' if alone else 'pair'} is observed"
+            )
+            continue
+        try:
+            if family == "poisson" and before is not None:
+                one = by_growth(cell, before, after)
+            else:
+                one = by_difference(cell, after)
+        except NotIdentified as reason:
+            out.reasons[k] = f"no estimate, {reason}"
+            continue
+        out.estimate[k], out.baseline[k] = one.estimate, one.baseline
+        if clusters.loc[cell.treated].nunique() < 2 or (alone and len(cell.control) < 2):
+            out.reasons[k] = "one pair or cluster, so no standard error"
+            continue
+        scale = len(rows) / len(units)
+        out.influence[:, k] = one.influence[rows] * scale
+        out.baseline_influence[:, k] = one.baseline_influence[rows] * scale
+    return out

@@ -101,6 +101,7 @@ def panel_notes(
     terms: Sequence[str],
     reasons: Sequence[str],
     firms: pd.DataFrame,
+    events: Sequence[int],
 ) -> list[str]:
     """Pairs that no cell observes, cells that lost some, cells without a standard error."""
     notes = []
@@ -125,12 +126,26 @@ def panel_notes(
     for reason in dict.fromkeys(r for r in reasons if r):
         which = [t for t, r in zip(terms, reasons, strict=True) if r == reason]
         notes.append(f"{_some(which)}: {reason}.")
-    return [*notes, *few_clusters(firms, cells)]
+    return [*notes, *(few_clusters(firms, cells) or few_at(cells, events))]
 
 
 def _some(items: Sequence[str]) -> str:
     more = len(items) - _SHOWN_TERMS
     return ", ".join(items[:_SHOWN_TERMS]) + (f" and {more} more" if more > 0 else "")
+
+
+def few_at(cells: Sequence[Cell], events: Sequence[int]) -> list[str]:
+    """A warning where there are few participants some years after joining, however many there are in all."""
+    counts = {}
+    for e in sorted({e for e in events if e >= 0}):
+        own = [c.treated for c, at in zip(cells, events, strict=True) if at == e]
+        counts[e] = len(np.unique(np.concatenate(own)))
+    few = [f"event time {e}: {count:,}" for e, count in counts.items() if 0 < count < FEW_SETS]
+    if not few:
+        return []
+    return [
+        f"Some years after joining are of fewer than {FEW_SETS} participants ({_some(few)}): normal critical values may make intervals there too short."
+    ]
 
 
 def few_clusters(firms: pd.DataFrame, cells: Sequence[Cell]) -> list[str]:
@@ -144,5 +159,6 @@ def few_clusters(firms: pd.DataFrame, cells: Sequence[Cell]) -> list[str]:
     if few >= FEW_SETS:
         return []
     return [
-        f"Only {counted(few, one)} (fewer than {FEW_SETS}): normal critical values may make the intervals too short."
+        f"Only {counted(few, one)} (fewer than {FEW_SETS}): normal critical values may make the intervals too short. "
+        "impact.wild_bootstrap(effect) asks less of large numbers."
     ]

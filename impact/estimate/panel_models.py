@@ -158,7 +158,7 @@ def panel_model(
     table["n_clusters"] = clusters if errors == "clustered" else pd.NA
     by = "firm" if cluster is None else panel.label(cluster)
     words = (
-        f"standard errors clustered by {by}, factor {SMALL_SAMPLE[factor]}"
+        f"standard errors clustered by {by}, {_factor_words(factor)}"
         if errors == "clustered"
         else "classical standard errors, sigma^2 over N - K"
     )
@@ -302,7 +302,7 @@ def hausman(
     difference = fixed.coefficients[of_fixed] - random.coefficients[of_random]
     v_fixed = fixed.covariance[np.ix_(of_fixed, of_fixed)]
     v_random = random.covariance[np.ix_(of_random, of_random)]
-    notes = list(rows.notes)
+    notes = [*rows.notes, *_without_periods(rows, panel.time)]
     classical = _positive_wald(difference, v_fixed - v_random)
     if not classical.df:
         notes.append(
@@ -337,12 +337,14 @@ def hausman(
                 "fixed": fixed.coefficients[of_fixed],
                 "random": random.coefficients[of_random],
                 "difference": difference,
-                "mean": mundlak.coefficients[means],
+                "mean": pd.Series(mundlak.coefficients, list(more.design.columns))
+                .reindex([_mean_of(t) for t in compared])  # missing where other means span it
+                .to_numpy(),
             }
         ),
         outcome=outcome,
         label=panel.label(outcome),
-        variance=f"robust form clustered by {by}, factor {SMALL_SAMPLE[factor]}",
+        variance=f"robust form clustered by {by}, {_factor_words(factor)}",
         notes=tuple(notes),
         source=panel,
     )
@@ -475,6 +477,21 @@ def _scaled(
         small_sample, n_obs=fit.n_obs, n_slopes=k - 1, effect_sizes={}, n_clusters=clusters
     )
     return fit.covariance * factor, float(clusters - 1), small_sample
+
+
+def _factor_words(factor: str) -> str:
+    return SMALL_SAMPLE[factor] if factor == "none" else f"factor {SMALL_SAMPLE[factor]}"
+
+
+def _without_periods(rows: _Rows, time: str) -> list[str]:
+    """Say that the formula holds no effects of periods, where it does not."""
+    dummies = pd.get_dummies(pd.Series(rows.period), dtype=float).add_prefix("period ")
+    told = len(_spanned(pd.concat([rows.design, dummies.iloc[:, 1:]], axis=1)))
+    if told or dummies.shape[1] < 2:
+        return []
+    return [
+        f"The formula has no effects of {time}: what moves all firms in a year stands in both models, and may go with the terms. Add C({time})."
+    ]
 
 
 def _notes(model: str, fit: PanelFit, rows: _Rows) -> list[str]:

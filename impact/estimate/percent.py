@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 
 from impact.core.errors import EstimationError
+from impact.core.inference import critical_value, ratio_interval
 from impact.estimate.effect import EffectResult, effect_from_influence
 
 _KEYS = ("term", "cohort", "time", "event_time", "dose", "group")
@@ -37,7 +41,14 @@ def percent(effect: EffectResult) -> EffectResult:
         notes.append(
             f"No per cent where the baseline is not above 0: {terms}{' and more' if low.sum() > 6 else ''}."
         )
-    return effect_from_influence(
+    told = np.isfinite(ratio) & np.isfinite(table["std_error"].to_numpy(dtype=np.float64))
+    none = told & (ratio <= -1)
+    if none.any():
+        terms = ", ".join(table.loc[none, "term"].head(6))
+        notes.append(
+            f"No interval in per cent where participants' mean outcome is not above 0: {terms}{' and more' if none.sum() > 6 else ''}."
+        )
+    made = effect_from_influence(
         keys=table[[c for c in _KEYS if c in table]],
         estimate=100 * ratio,
         influence=influence,
@@ -58,3 +69,24 @@ def percent(effect: EffectResult) -> EffectResult:
         anticipation=effect.anticipation,
         scale="percent",
     )
+    return replace(made, estimates=_with_inference(made.estimates, table, effect.conf_level))
+
+
+def _with_inference(
+    percents: pd.DataFrame, effects: pd.DataFrame, conf_level: float
+) -> pd.DataFrame:
+    """Intervals of the ratio on the scale of its logarithm, and the test of the effect itself."""
+    out = percents.copy()
+    errors = out["std_error"].to_numpy(dtype=np.float64)
+    known = np.isfinite(errors)
+    for column in ("statistic", "p_value"):
+        out[column] = np.where(known, effects[column].to_numpy(dtype=np.float64), np.nan)
+    critical = {"conf": critical_value(conf_level)}
+    if "band_low" in out:
+        half = (out["band_high"] - out["estimate"]) / out["std_error"]
+        critical["band"] = float(half.max())  # one for all rows
+    ratio = 1 + out["estimate"].to_numpy(dtype=np.float64) / 100
+    for name, value in critical.items():
+        low, high = ratio_interval(ratio, errors / 100, critical=value)
+        out[f"{name}_low"], out[f"{name}_high"] = 100 * (low - 1), 100 * (high - 1)
+    return out

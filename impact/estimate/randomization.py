@@ -16,6 +16,7 @@ from impact.core.inference import FloatArray, share_beyond
 from impact.core.panel import Panel, require_panel
 from impact.core.registry import METHODS
 from impact.core.tidy import estimate_table
+from impact.display.digits import table_text
 from impact.estimate.att import att
 from impact.estimate.effect import Aggregation, EffectResult
 
@@ -49,9 +50,7 @@ class RandomizationResult:
 
     def summary(self) -> str:
         """The table, and how it came about."""
-        shown = [c for c in self.estimates.columns if not self.estimates[c].isna().all()]
-        table = self.estimates[shown].to_string(index=False, float_format=lambda x: f"{x:.4f}")
-        return "\n".join([table, *self.notes])
+        return "\n".join([table_text(self.estimates), *self.notes])
 
     def __repr__(self) -> str:
         return self.summary()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from impact.core.errors import EstimationError
-from impact.core.inference import REGRESSION_FACTORS, FloatArray, infer
+from impact.core.inference import FloatArray, infer
 from impact.core.panel import Panel, require_columns
 from impact.core.tidy import estimate_table
 from impact.core.whole_numbers import by_number, counted
@@ -19,26 +19,18 @@ from impact.engines.one_thread import on_one_thread
 from impact.estimate.effect import EffectResult
 from impact.estimate.regress_fit import Fit, fit_least_squares, fit_likelihood
 from impact.estimate.regress_iv import first_stage_notes, fit_two_stages
-from impact.estimate.regress_rows import IntArray, complete_rows, sample_of, without_level
-from impact.estimate.regress_variance import VARIANCES, Variance, score_sums, variance_of
+from impact.estimate.regress_request import Asked, asked_of
+from impact.estimate.regress_rows import (
+    IntArray,
+    complete_rows,
+    left_out_words,
+    sample_of,
+    without_level,
+    without_zero_weights,
+)
+from impact.estimate.regress_variance import Variance, few_clusters, score_sums, variance_of
 from impact.estimate.zero_logarithms import untransformed, zero_logarithm_refused
 from impact.outcomes.zero_transforms import asked_transform
-
-FAMILIES = ("gaussian", "poisson", "logit")
-_DEFAULT = {"gaussian": "iid", "poisson": "hetero", "logit": "iid"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """The settings of a call."""
-
-    family: Literal["gaussian", "poisson", "logit"]
-    clusters: tuple[str, ...]
-    weights: str | None
-    variance: str
-    small_sample: str
-    singletons: str
-    conf_level: float
 
 
 @on_one_thread
@@ -62,7 +54,8 @@ def regress(
     formula : str
         `outcome ~ terms | fixed effects`, for example `"log_sales ~ grant | firm_id + sector^year"`; `sector^year` is an effect for each
         pair. The part after the bar may be left out. With instruments (gaussian): `outcome ~ terms | fixed effects | endogenous ~
-        instruments`, with `1` for no other terms.
+        instruments`, with `1` for no other terms. `i(event_time, treated, ref=-1)` is a term for each level of the first column but `ref`, multiplied
+        with the second (named `event_time::3:treated`, as in R fixest); `i(sector)` are its levels alone, all but the first where no `ref` is given.
     data : DataFrame or Panel
         Rows in any order; rows with a missing value in a column that the formula uses are left out
         and counted in the notes. The data are not changed.
@@ -71,16 +64,16 @@ def regress(
     fixed_effects : str or sequence of str, optional
         The effects, instead of in the formula.
     cluster : str or sequence of str, optional
-        Column of the clusters, or several for clusters in several ways at once.
+        Column of the clusters, or several for clusters in several ways at once: `["firm", "year"]` or `"firm + year"`. `"sector^year"` are pairs.
     weights : str, optional
-        Column of positive weights; a panel's own weights are used where it has them.
+        Column of weights; a panel's own are used where it has them. Rows of weight 0 are left out and counted.
     variance : {"iid", "hetero", "HC1", "HC2", "HC3"}, optional
         Where there are no clusters. `iid` assumes independent errors of equal variance (gaussian) or trusts the family, and is the default
         but for `poisson`, whose default is `hetero`, since the variance of exports is far from their mean. `HC1` is `hetero`. `HC2` and
         `HC3` are for least squares.
     small_sample : {"fixest", "linearmodels", "stata", "none"}
         Small-sample factor of a robust or clustered variance; see `impact.core.inference.REGRESSION_FACTORS`. `stata` is that of reghdfe,
-        and of ppmlhdfe for the other families.
+        and of ppmlhdfe for the other families. `HC2`, `HC3` and classical least squares have no use for one, and say so.
     singletons : {"keep", "drop"}
         Whether levels with a single row stay, as in R fixest, or leave again and again until none is left, as in Stata reghdfe. Coefficients
         are the same; rows, and with them small-sample factors, are not.
@@ -91,22 +84,35 @@ def regress(
     Returns
     -------
     EffectResult
-        One row per term. Clustered one way on a panel, it carries the influence of each firm on each coefficient, without the small-sample
+        One row per term; a term that is collinear with terms before it, or with the fixed effects, is left out, and `notes` name it and say with
+        what. Clustered one way on a panel, it carries the influence of each firm on each coefficient, without the small-sample
         factor: `vcov` is the factor times the covariance of the influence functions.
 
     Raises
     ------
     EstimationError
-        If the formula cannot be read or evaluated, no rows remain, or terms are collinear; if its outcome is asinh(y) or log(1 + y),
+        If the formula cannot be read or evaluated, no rows remain, or no term is left; if terms tell a yes or no of every row without error; if its outcome is asinh(y) or log(1 + y),
         whose coefficients depend on the unit of y: the message shows by how much, and what to estimate instead.
     DataError
-        If a column is missing, a weight is not positive, or an outcome cannot be one of the family.
+        If a column is missing, a weight is negative, or an outcome cannot be one of the family.
 
     Notes
     -----
     Within estimator: Wooldridge (2010), *Econometric Analysis of Cross Section and Panel Data*,
     section 10.5. Clustered sandwich: Arellano (1987); several ways: Cameron, Gelbach and Miller (2011). Poisson: Correia, Guimaraes and Zylkin
     (2020). Levels whose outcome is always 0 (Poisson) or never varies (logit), and separated rows, are left out, counted and named.
+
+    Collinear: the effects leave 1e-9 of a column's spread or less, or the terms before it 1e-9 of the square of what the effects leave (fixest's
+    tolerance). Neither the order of rows nor the unit or the zero of a column matters. With instruments, an instrument is judged after the terms, an
+    endogenous regressor after the terms, too.
+
+    Few clusters: least squares take t with G - 1 degrees of freedom, as fixest and Stata do, the other families the normal distribution; under 30
+    clusters a note names `impact.wild_bootstrap`. What counts is how many clusters carry the estimate: a Poisson regression weights firms by their
+    size. With 150 firms x 6 years, firm effects of SD 0.5, an effect of 0.25 and outcomes that vary together within the firm, clustered intervals
+    cover 94.9 % (2,000 draws; mean standard error 0.97 of the standard deviation of the estimates). With firm effects of SD 1 a few large firms
+    carry the estimate: 92.3 and 93.5 % in two runs (0.92), 93.5 % with 300 firms (0.93), 94.1 and 94.3 % with 600 (0.97, 0.94), 95.0 % with 1,200
+    (0.99). The standard error is the sandwich of the other packages (pyfixest, statsmodels on dummies: 11 digits on such a draw), which is known to be
+    too small in small samples (Cameron and Miller 2015, section VI); an error by leaving out one firm after the other was 6 % larger in 200 draws.
 
     Effects with up to 1,500 levels beside the largest are solved directly, without iterating; see `impact/engines/fixed_effects.py`.
 
@@ -121,10 +127,10 @@ def regress(
     >>> float(fit.tidy()["estimate"].round(6).iloc[0])  # log(4) - log((3 + 2) / 2)
     0.470004
     """
-    asked_for = _asked(
+    frame = data.data if isinstance(data, Panel) else data
+    asked_for = asked_of(
         family, cluster, weights, variance, small_sample, singletons, conf_level, data
     )
-    frame = data.data if isinstance(data, Panel) else data
     parsed = _with_effects(parse(formula), fixed_effects)
     if parsed.endogenous and family != "gaussian":
         raise EstimationError(
@@ -137,52 +143,29 @@ def regress(
     asked = asked_transform(parsed.outcome)
     if asked is not None:
         parsed = with_stage_of(untransformed(parsed, asked), parsed)
-    extra = [c for c in (*asked_for.clusters, asked_for.weights) if c is not None]
+    extra = [
+        part
+        for name in asked_for.clusters
+        for part in ([name] if name in frame else effect_columns((name,)))
+    ]
+    extra += [asked_for.weights] if asked_for.weights else []
     columns = list(dict.fromkeys([*parsed.columns, *extra]))
     require_columns(frame, columns)
     rows = complete_rows(frame, columns)
     if not (len(frame) if rows is None else len(rows)):
         raise EstimationError(f"No row has a value in each of {', '.join(columns)}.")
+    notes = left_out_words(frame, rows, parsed)
+    if asked_for.weights:
+        rows, more = without_zero_weights(frame, asked_for.weights, rows)
+        notes += more
     if asked is not None:
         complete = frame[columns] if rows is None else frame[columns].iloc[rows]
 
         def fitted(rows: pd.DataFrame, outcome: str) -> EffectResult:
-            return _fitted(replace(parsed, outcome=outcome), rows, rows, None, asked_for)
+            return _fitted(replace(parsed, outcome=outcome), rows, rows, None, asked_for, ())
 
         raise zero_logarithm_refused(asked, complete, data, fitted)
-    return _fitted(parsed, frame, data, rows, asked_for)
-
-
-def _asked(
-    family: str,
-    cluster: str | Sequence[str] | None,
-    weights: str | None,
-    variance: str | None,
-    small_sample: str,
-    singletons: str,
-    conf_level: float,
-    data: pd.DataFrame | Panel,
-) -> _Asked:
-    """Check the settings of a call."""
-
-    def one_of(what: str, value: str, known: Sequence[str]) -> None:
-        if value not in known:
-            raise EstimationError(f"There is no {what} {value!r}: {', '.join(map(repr, known))}.")
-
-    one_of("family", family, FAMILIES)
-    one_of("small-sample factor", small_sample, list(REGRESSION_FACTORS))
-    one_of("way with singletons", singletons, ("keep", "drop"))
-    clusters = (cluster,) if isinstance(cluster, str) else tuple(dict.fromkeys(cluster or ()))
-    if variance is not None:
-        one_of("variance", variance, VARIANCES)
-        if clusters:
-            raise EstimationError(
-                f"variance={variance!r} and cluster were both given; a clustered variance is robust by itself: leave `variance` out."
-            )
-    if weights is None and isinstance(data, Panel):
-        weights = data.weights
-    kind = variance or _DEFAULT[family]
-    return _Asked(family, clusters, weights, kind, small_sample, singletons, conf_level)  # type: ignore[arg-type]
+    return _fitted(parsed, frame, data, rows, asked_for, notes)
 
 
 def _with_effects(
@@ -206,17 +189,15 @@ def _fitted(
     frame: pd.DataFrame,
     data: pd.DataFrame | Panel,
     rows: IntArray | None,
-    asked: _Asked,
+    asked: Asked,
+    said: tuple[str, ...],
 ) -> EffectResult:
     sample = sample_of(parsed, frame, data, rows, asked.clusters, asked.weights, asked.family)
     if not sample.terms and not sample.endogenous:
         raise EstimationError(
             f"There is nothing to estimate: '{parsed.outcome} ~ {parsed.terms}' has no term beside the fixed effects."
         )
-    gone = len(frame) - len(sample)
-    if gone:
-        sample = replace(sample, notes=(
-            f"{counted(gone, 'row')} without a value in the formula {by_number(gone, 'is', 'are')} left out.",))  # fmt: skip
+    sample = replace(sample, notes=said)
     notes: tuple[str, ...] = ()
     if asked.family == "gaussian":
         sample = without_level(sample, "gaussian", asked.singletons)
@@ -229,21 +210,22 @@ def _fitted(
     else:
         fit = fit_likelihood(sample, asked.family, asked.singletons)
     found = variance_of(fit, asked.variance, asked.small_sample)
-    said = (
+    notes = (
         *fit.sample.notes,
         *_singleton_words(fit),
         *notes,
         *fit.notes,
         *found.notes,
+        *few_clusters(found, asked.family, instruments=bool(parsed.endogenous)),
         *_meaning(asked.family),
     )
-    return _result(parsed, data, asked, fit, found, said)
+    return _result(parsed, data, asked, fit, found, notes)
 
 
 def _result(
     parsed: ParsedFormula,
     data: pd.DataFrame | Panel,
-    asked: _Asked,
+    asked: Asked,
     fit: Fit,
     found: Variance,
     notes: tuple[str, ...],
@@ -305,6 +287,8 @@ def _influence(
     if (home[sample.firms.codes] != cluster.codes).any():
         return None, None
     sums = (score_sums(fit, [sample.firms]).T @ fit.bread) * sample.firms.size
+    if fit.turn is not None:
+        sums = sums @ fit.turn.T
     units = pd.Index(sample.units, name=data.unit)
     influence = pd.DataFrame(sums, index=units, columns=fit.names)
     cohort: FloatArray = np.full(len(units), np.nan)

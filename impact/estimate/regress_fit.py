@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from impact.core.errors import EstimationError
 from impact.core.whole_numbers import by_number, counted
-from impact.engines.fixed_effects import DENSE_LEVELS, Effects, effects_of
-from impact.engines.fixed_effects_glm import Family, fit_glm
+from impact.engines.fixed_effects import DENSE_LEVELS, Effects
+from impact.engines.fixed_effects_glm import Family, NoMaximum, fit_glm
 from impact.engines.fixed_effects_iterative import projection
 from impact.engines.normal_equations import (
     CollinearTerms,
     gram,
+    independent,
     inverse,
-    refuse_collinear,
     regression,
-    spreads,
     weighted,
+)
+from impact.estimate.regress_collinear import (
+    CONSTANT,
+    centred,
+    columns_of,
+    effects_in,
+    without_terms,
 )
 from impact.estimate.regress_rows import Sample, without_level
 
 FloatArray = npt.NDArray[np.float64]
 
 _SMALL = 20  # rows of a level, below which a logit's effects bias its coefficients
-_NAMED = 3
+_NAMED = 3  # levels
+_NAMED_TERMS = 5
+_MOST_TRIED = 12  # terms that may separate a logit
+_TOGETHER = (
+    "The terms are collinear all together, as far as numbers can tell; leave one out, or write them less alike (as deviations from a mean, "
+    "in units of a like size)."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +66,8 @@ class Fit:
     unknown : tuple of str
         Terms that separated rows alone could tell.
     notes : tuple of str
+    turn : array, shape (k, k), or None
+        Where `design` is less its means: what gives the coefficients of the columns themselves from those of `design`.
     """
 
     names: list[str]
@@ -69,6 +81,7 @@ class Fit:
     sample: Sample
     unknown: tuple[str, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
+    turn: FloatArray | None = None
 
     def leverage(self) -> FloatArray:
         """Share of each row's own outcome in its prediction."""
@@ -80,34 +93,41 @@ class Fit:
         return np.asarray(own)
 
 
-def effects_in(sample: Sample) -> Effects | None:
-    """The fixed effects of a sample."""
-    return effects_of([f.codes for f in sample.effects.values()]) if sample.effects else None
+def located(fit: Fit, means: FloatArray, outcome: float) -> Fit:
+    """A fit of columns less their means, as one of the columns themselves: the constant takes the means."""
+    if not means.any() and not outcome:
+        return fit
+    at = fit.names.index(CONSTANT)
+    turn = np.eye(len(means))
+    turn[at] -= means
+    b = turn @ fit.coefficients
+    b[at] += outcome
+    return replace(fit, coefficients=b, turn=turn)
 
 
 def fit_least_squares(sample: Sample, dense: int = DENSE_LEVELS) -> Fit:
-    """Least squares with fixed effects (within estimator).
+    """Least squares with fixed effects (within estimator); collinear terms are left out, and named.
 
     Raises
     ------
     EstimationError
-        If terms are collinear.
+        If no term is left.
     """
-    effects, names = effects_in(sample), list(sample.terms)
-    refuse_degenerate(sample.terms, len(sample), has_effects=effects is not None)
-    columns = np.empty((len(names) + 1, len(sample)))
-    for row, values in zip(columns, [*sample.terms.values(), sample.outcome], strict=True):
-        row[:] = values
-    spread = spreads(columns[:-1], sample.weights)
-    if effects is not None:
-        projection(effects, sample.weights, dense=dense).residuals(columns)
-    design, outcome = columns[:-1], columns[-1]
+    found = columns_of(
+        sample, [*sample.terms.values(), sample.outcome], len(sample.terms) + 1, dense
+    )
+    names = list(sample.terms)
+    design, outcome, means = found.values[:-1], found.values[-1], found.means[:-1]
     squares = gram(design, sample.weights)
-    with naming(names):
-        refuse_collinear(squares, spread)
-        b, residual = regression(design, outcome, sample.weights, squares)
+    kept, spanned = independent(squares, found.spread[:-1])
+    if spanned:
+        sample = without_terms(sample, spanned, names)
+        names = list(sample.terms)
+        design, squares, means = design[kept], squares[np.ix_(kept, kept)], means[kept]
+    refuse_few_rows(sample, len(names))
+    b, residual = _solved(design, outcome, sample.weights, squares)
     slopes = weighted(residual, sample.weights)
-    return Fit(
+    fit = Fit(
         names,
         b,
         design,
@@ -115,56 +135,45 @@ def fit_least_squares(sample: Sample, dense: int = DENSE_LEVELS) -> Fit:
         inverse(squares),
         sample.weights,
         float(residual @ slopes),
-        effects,
+        found.effects,
         sample,
     )
+    return located(fit, means, float(found.means[-1]))
 
 
-@contextmanager
-def naming(names: list[str]) -> Iterator[None]:
-    """Say which terms are collinear by their names."""
+def _solved(
+    design: FloatArray, outcome: FloatArray, weights: FloatArray | None, squares: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     try:
-        yield
-    except CollinearTerms as error:
-        said = ", ".join(repr(names[j]) for j in error.columns[:5])
-        raise EstimationError(
-            f"{said}: the terms are collinear once the fixed effects are taken out; drop a term that does not vary within them."
-        ) from error
+        return regression(design, outcome, weights, squares)
+    except CollinearTerms as error:  # not one by one, but all together to rounding
+        raise EstimationError(_TOGETHER) from error
 
 
-def refuse_degenerate(terms: dict[str, FloatArray], n: int, *, has_effects: bool) -> None:
-    """Refuse more terms than rows, and terms that never vary.
+def refuse_few_rows(sample: Sample, terms: int) -> None:
+    """Refuse as many terms as rows, or more.
 
     Raises
     ------
     EstimationError
-        With the first such term.
+        With both numbers.
     """
-    if n <= len(terms):
-        raise EstimationError(f"{counted(n, 'row')} cannot carry {counted(len(terms), 'term')}.")
-    for name, column in terms.items():
-        if column[0] == column[-1] and (column == column[0]).all():
-            if column[0] == 0:
-                raise EstimationError(
-                    f"The term {name!r} is 0 in every row that is used; leave it out."
-                )
-            if has_effects:
-                raise EstimationError(
-                    f"The term {name!r} does not vary, so it is collinear with the fixed effects; leave it out."
-                )
+    if len(sample) <= terms:
+        raise EstimationError(
+            f"{counted(len(sample), 'row')} cannot carry {counted(terms, 'term')}."
+        )
 
 
 def fit_likelihood(
     sample: Sample, family: Family, singletons: str, dense: int = DENSE_LEVELS
 ) -> Fit:
-    """Poisson or logit; rows that are predicted without error are left out, counted and named.
+    """Poisson or logit; collinear terms, and rows that are predicted without error, are left out, counted and named.
 
     Raises
     ------
     EstimationError
-        If terms are collinear, or no maximum is found.
+        If no term is left, or no maximum is found.
     """
-    refuse_degenerate(sample.terms, len(sample), has_effects=bool(sample.effects))
     unknown: list[str] = []
     separated = False
     while True:
@@ -176,28 +185,89 @@ def fit_likelihood(
                 "No term is left to estimate: each is told only by rows whose outcome it predicts without error. "
                 + " ".join(sample.notes)
             )
-        design = [sample.terms[name] for name in names]
+        chosen = [sample.terms[name] for name in names]
+        design: FloatArray | list[FloatArray] = chosen
+        means = np.zeros(len(names))
+        if effects is None and CONSTANT in names:
+            design = np.stack(chosen)
+            means = centred(design, sample)
         try:
             fit = fit_glm(family, sample.outcome, design, effects, sample.weights, dense=dense)
         except CollinearTerms as error:
-            if not separated:
-                with naming(names):
-                    raise
-            unknown += [names[j] for j in error.columns]
+            if separated:
+                unknown += [names[j] for j in error.columns]
+            elif error.spanned:
+                sample = without_terms(sample, error.spanned, names)
+            else:
+                raise EstimationError(_TOGETHER) from error
             continue
+        except NoMaximum as error:
+            told = _telling(error.tells, names)
+            if error.complete:
+                told = _needed(told, names, family, sample, design, effects)
+            raise EstimationError(_no_maximum(error, told)) from error
         if not fit.separated.any():
             break
         separated = True
-        sample = sample.kept(~fit.separated, _separated_words(sample, fit.separated, family))
+        told = _telling(fit.tells, names)
+        sample = sample.kept(~fit.separated, _separated_words(sample, fit.separated, family, told))
+    refuse_few_rows(sample, len(names))
     squares = gram(fit.design, fit.weights)
     notes = _unknown_words(unknown) + (_bias_words(sample) if family == "logit" else ())
-    return Fit(
+    done = Fit(
         names, fit.coefficients, fit.design, fit.slopes, inverse(squares), fit.weights, None, effects, sample,
         tuple(unknown), notes,
     )  # fmt: skip
+    return located(done, means, 0.0)
 
 
-def _separated_words(sample: Sample, rows: npt.NDArray[np.bool_], family: str) -> str:
+def _telling(tells: FloatArray, names: list[str]) -> list[str]:
+    """Terms that take part in what separates rows: no less than a twentieth of the largest, and of the separation itself."""
+    large = tells >= 0.05 * max(float(tells.max(initial=0.0)), 1.0)
+    return [n for n, part in zip(names, large, strict=True) if part and n != CONSTANT]
+
+
+def _needed(
+    told: list[str],
+    names: list[str],
+    family: Family,
+    sample: Sample,
+    design: FloatArray | list[FloatArray],
+    effects: Effects | None,
+) -> list[str]:
+    """Of terms that separate every row together, those without which the others do not: each is left out in turn."""
+    needed = told[:_MOST_TRIED]
+    for name in list(needed):
+        rest = [
+            design[j] for j, n in enumerate(names) if n == CONSTANT or (n in needed and n != name)
+        ]
+        if len(needed) < 2 or not rest:
+            break
+        try:
+            fit_glm(family, sample.outcome, rest, effects, sample.weights)
+        except NoMaximum as error:
+            if error.complete:
+                needed.remove(name)
+        except CollinearTerms:
+            pass
+    return needed
+
+
+def _no_maximum(error: NoMaximum, told: list[str]) -> str:
+    which = ", ".join(told[:_NAMED_TERMS]) + (", ..." if len(told) > _NAMED_TERMS else "")
+    if not error.complete:
+        return f"{error} In the last step it was {which} that moved." if which else str(error)
+    who = f"The {by_number(len(told), 'term', 'terms')} {which}" if told else "The terms"
+    tell = "tells" if len(told) == 1 else "together tell"
+    return (
+        f"{who} {tell} the outcome of every row without error, so that no finite coefficient fits best (complete separation). Leave "
+        f"{which or 'such a term'} out, or use the family 'gaussian'."
+    )
+
+
+def _separated_words(
+    sample: Sample, rows: npt.NDArray[np.bool_], family: str, told: list[str]
+) -> str:
     count = int(rows.sum())
     some = ""
     if sample.effects:
@@ -206,8 +276,10 @@ def _separated_words(sample: Sample, rows: npt.NDArray[np.bool_], family: str) -
         more = ", ..." if len(levels) > _NAMED else ""
         some = f" (in {counted(len(levels), 'level')} of {name}: {', '.join(factor.label(int(i)) for i in levels[:_NAMED])}{more})"
     what = "is 0" if family == "poisson" else "is known"
+    terms = ", ".join(told[:_NAMED_TERMS]) + (", ..." if len(told) > _NAMED_TERMS else "")
+    of = f"{terms} with other terms and effects" if terms else "a combination of terms and effects"
     return (
-        f"{counted(count, 'separated row')} {by_number(count, 'is', 'are')} left out{some}: a combination of terms and effects says that "
+        f"{counted(count, 'separated row')} {by_number(count, 'is', 'are')} left out{some}: {of} says that "
         f"the outcome {what} there, without error, so that no finite coefficient would fit them best (Correia, Guimaraes and Zylkin 2019)."
     )
 

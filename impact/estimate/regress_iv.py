@@ -10,16 +10,18 @@ from impact.core.errors import EstimationError
 from impact.core.inference import FloatArray
 from impact.core.whole_numbers import counted
 from impact.engines.fixed_effects import DENSE_LEVELS
-from impact.engines.fixed_effects_iterative import projection
 from impact.engines.normal_equations import (
+    CollinearTerms,
+    Spanned,
     gram,
+    independent,
     inverse,
     refuse_collinear,
     solved,
-    spreads,
     weighted,
 )
-from impact.estimate.regress_fit import Fit, effects_in, naming, refuse_degenerate
+from impact.estimate.regress_collinear import Columns, collinear_words, columns_of, effects_in
+from impact.estimate.regress_fit import Fit, located, refuse_few_rows
 from impact.estimate.regress_rows import Sample
 from impact.estimate.regress_variance import variance_of
 
@@ -37,48 +39,97 @@ class TwoStages:
 def fit_two_stages(sample: Sample, dense: int = DENSE_LEVELS) -> TwoStages:
     """Two-stage least squares: outcome on terms and endogenous regressors, these told by terms and instruments.
 
+    Terms that are collinear with terms before them, instruments with terms, and endogenous regressors with either kind before them are left out,
+    and named.
+
     Raises
     ------
     EstimationError
-        If there are fewer instruments than endogenous regressors, or columns are collinear.
+        If there are fewer instruments than endogenous regressors, or no endogenous regressor is left.
     """
+    instruments = {n: c for n, c in sample.instruments.items() if n not in sample.terms}
+    _refuse_few_instruments(len(sample.endogenous), len(instruments), "")
+    sample = replace(sample, instruments=instruments)
+    parts = [c for part in _parts(sample) for c in part.values()]
+    found = columns_of(sample, [*parts, sample.outcome], len(parts) + 1, dense)
+    sample, at = _told_apart(sample, found)
     exogenous, endogenous = list(sample.terms), list(sample.endogenous)
-    instruments = [name for name in sample.instruments if name not in sample.terms]
-    if len(instruments) < len(endogenous):
-        raise EstimationError(
-            f"{counted(len(endogenous), 'endogenous regressor')} cannot be told by {counted(len(instruments), 'instrument')}; give one for "
-            "each at least, which is not among the terms."
-        )
-    effects = effects_in(sample)
-    excluded = {name: sample.instruments[name] for name in instruments}
-    parts = {**sample.terms, **excluded, **sample.endogenous}
-    refuse_degenerate(parts, len(sample), has_effects=effects is not None)
-    columns = np.stack(
-        [*sample.terms.values(), *excluded.values(), *sample.endogenous.values(), sample.outcome]
-    )
-    spread = spreads(columns[:-1], sample.weights)
-    if effects is not None:
-        projection(effects, sample.weights, dense=dense).residuals(columns)
-    inner, many = len(exogenous), len(exogenous) + len(instruments)
-    outside, inside, y = columns[:many], columns[many:-1], columns[-1]
-    w = sample.weights
+    refuse_few_rows(sample, len(exogenous) + len(sample.instruments))
+    inner, many = len(exogenous), len(exogenous) + len(sample.instruments)
+    values, means, w = found.values[at], found.means[at], sample.weights
+    outside, inside, y = values[:many], values[many:], found.values[-1]
     squares = gram(outside, w)
-    with naming([*exogenous, *instruments]):
-        refuse_collinear(squares, spread[:many])
-        told = np.stack([solved(squares, outside @ weighted(d, w)) for d in inside])
-    first = _first_stages(sample, [*exogenous, *instruments], outside, inside, told, squares)
-    design = np.concatenate([told @ outside, columns[:inner]])
+    told = np.stack([solved(squares, outside @ weighted(d, w)) for d in inside])
+    first = _first_stages(sample, [*exogenous, *sample.instruments], outside, inside, told, squares)
+    design = np.concatenate([told @ outside, values[:inner]])
     own = gram(design, w)
-    names = [*endogenous, *exogenous]
-    with naming(names):
-        refuse_collinear(own, np.concatenate([spread[many:], spread[:inner]]))
+    spread = np.concatenate([found.spread[at][many:], found.spread[at][:inner]])
+    try:
+        refuse_collinear(own, spread)
         b = solved(own, design @ weighted(y, w))
-    residual = y - b @ np.concatenate([inside, columns[:inner]])
+    except CollinearTerms as error:
+        raise EstimationError(
+            f"The instruments ({', '.join(sample.instruments)}) tell nothing of {', '.join(endogenous)} that the terms and the other endogenous "
+            "regressors do not tell; give instruments that move each of them."
+        ) from error
+    residual = y - b @ np.concatenate([inside, values[:inner]])
     slopes = weighted(residual, w)
     second = Fit(
-        names, b, design, slopes, inverse(own), w, float(residual @ slopes), effects, sample
+        [*endogenous, *exogenous], b, design, slopes, inverse(own), w, float(residual @ slopes), found.effects, sample,
+    )  # fmt: skip
+    shift = np.concatenate([means[many:], means[:inner]])
+    return TwoStages(located(second, shift, float(found.means[-1])), first)
+
+
+def _parts(sample: Sample) -> tuple[dict[str, FloatArray], ...]:
+    return sample.terms, sample.instruments, sample.endogenous
+
+
+def _told_apart(sample: Sample, found: Columns) -> tuple[Sample, list[int]]:
+    """A sample without collinear columns, and the places of those that are kept: terms, instruments, endogenous regressors."""
+    names = [name for part in _parts(sample) for name in part]
+    inner = len(sample.terms)
+    many = inner + len(sample.instruments)
+    kept, spanned = _independent(found, list(range(many)), sample)
+    left, lost = _independent(found, [*range(inner), *range(many, len(names))], sample)
+    notes: tuple[str, ...] = ()
+    for what, group in (
+        ("The term ", [s for s in spanned if s.column < inner]),
+        ("The instrument ", [s for s in spanned if s.column >= inner]),
+        ("The endogenous regressor ", [s for s in lost if s.column >= inner]),
+    ):
+        notes += collinear_words(sample, group, names, what)
+    at = [*kept, *(j for j in left if j >= many)]
+    before = np.cumsum([0, *(len(part) for part in _parts(sample))])
+    terms, instruments, endogenous = (
+        {name: part[name] for j, name in enumerate(part, start) if j in at}
+        for start, part in zip(before, _parts(sample), strict=False)
     )
-    return TwoStages(second, first)
+    said = "".join(f" {note}" for note in notes)
+    if not endogenous:
+        raise EstimationError(
+            f"No endogenous regressor is left.{said} Give one that varies beyond the terms and effects, or leave the instruments out."
+        )
+    _refuse_few_instruments(len(endogenous), len(instruments), said)
+    return replace(
+        sample, terms=terms, endogenous=endogenous, instruments=instruments, notes=(*sample.notes, *notes)
+    ), at  # fmt: skip
+
+
+def _independent(found: Columns, at: list[int], sample: Sample) -> tuple[list[int], list[Spanned]]:
+    """Independent columns among some, by their places among all."""
+    kept, spanned = independent(gram(found.values[at], sample.weights), found.spread[at])
+    return [at[j] for j in kept], [
+        Spanned(at[one.column], tuple(at[j] for j in one.others)) for one in spanned
+    ]
+
+
+def _refuse_few_instruments(endogenous: int, instruments: int, why: str) -> None:
+    if instruments < endogenous:
+        raise EstimationError(
+            f"{counted(endogenous, 'endogenous regressor')} cannot be told by {counted(instruments, 'instrument')}; give one for "
+            f"each at least, which is not among the terms.{why}"
+        )
 
 
 def _first_stages(

@@ -18,6 +18,7 @@ from impact.core.errors import DataError, EstimationError, Fault
 from impact.core.panel import Panel, as_codes
 from impact.core.whole_numbers import by_number, counted
 from impact.engines.formula import Evaluated, ParsedFormula, evaluate
+from impact.engines.level_terms import level_factors
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -118,6 +119,51 @@ def complete_rows(frame: pd.DataFrame, columns: Sequence[str]) -> IntArray | Non
     return None if keep is None else np.flatnonzero(keep)
 
 
+def left_out_words(
+    frame: pd.DataFrame, rows: IntArray | None, parsed: ParsedFormula
+) -> tuple[str, ...]:
+    """A note on rows without a value; those that lack an event time, as firms that never join do, are counted by themselves."""
+    gone = 0 if rows is None else len(frame) - len(rows)
+    if not gone:
+        return ()
+    said = [
+        f"{counted(gone, 'row')} without a value in the formula {by_number(gone, 'is', 'are')} left out."
+    ]
+    for name in level_factors(" + ".join((parsed.terms, parsed.endogenous, parsed.instruments))):
+        lacking = int(frame[name].isna().sum()) if name in frame else 0
+        if lacking:
+            said.append(
+                f"{name} is missing in {counted(lacking, 'row')}; if these are firms that never join, give them a value, such as the level left "
+                "out, to keep them as the comparison."
+            )
+    return tuple(said)
+
+
+def without_zero_weights(
+    frame: pd.DataFrame, name: str, rows: IntArray | None
+) -> tuple[IntArray | None, tuple[str, ...]]:
+    """Leave rows of weight 0 out, with a note on how many.
+
+    Raises
+    ------
+    DataError
+        If no row has a weight above 0.
+    """
+    column = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    zero = (column if rows is None else column[rows]) == 0
+    if not zero.any():
+        return rows, ()
+    if zero.all():
+        raise DataError(
+            f"The weight {name!r} is 0 in every row that is used, not above 0 in any; give a positive weight to the rows that count."
+        )
+    count = int(zero.sum())
+    keep = np.flatnonzero(~zero)
+    return (keep if rows is None else rows[keep]), (
+        f"{counted(count, 'row')} with a weight of 0 {by_number(count, 'is', 'are')} left out.",
+    )
+
+
 def sample_of(
     parsed: ParsedFormula,
     frame: pd.DataFrame,
@@ -152,7 +198,9 @@ def sample_of(
     columns = _Columns(frame, rows)
     effects = {name: columns.factor(name.split("^")) for name in parsed.effects}
     effects = dict(sorted(effects.items(), key=lambda item: -item[1].size))
-    groups = {name: columns.factor([name]) for name in clusters}
+    groups = {
+        name: columns.factor([name] if name in frame else name.split("^")) for name in clusters
+    }
     firms, units, keys = None, None, [factor.codes for factor in effects.values()]
     if isinstance(data, Panel):
         codes, units = columns.levels(data.unit)
@@ -192,7 +240,8 @@ def _values(
     rows: IntArray | None,
 ) -> list[npt.NDArray[Any]]:
     """All that is used of each row, to tell rows with the same effects apart."""
-    names = dict.fromkeys([*parsed.columns, *clusters, *([weights] if weights else [])])
+    parts = [part for name in clusters for part in ([name] if name in frame else name.split("^"))]
+    names = dict.fromkeys([*parsed.columns, *parts, *([weights] if weights else [])])
     found = []
     for name in names:
         column = frame[name]

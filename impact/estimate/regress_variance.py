@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -17,6 +17,7 @@ from impact.estimate.regress_rows import Factor
 
 IntArray = npt.NDArray[np.int64]
 
+_FEW = 30  # clusters
 VARIANCES = ("iid", "hetero", "HC1", "HC2", "HC3")
 
 
@@ -48,7 +49,21 @@ class Variance:
 
 
 def variance_of(fit: Fit, kind: str, small_sample: str) -> Variance:
-    """The covariance of the coefficients of a fit.
+    """The covariance of the coefficients of a fit; see `_of_design`.
+
+    Raises
+    ------
+    EstimationError
+        If no degrees of freedom are left, or there is one cluster.
+    """
+    found = _of_design(fit, kind, small_sample)
+    if fit.turn is None:
+        return found
+    return replace(found, vcov=fit.turn @ found.vcov @ fit.turn.T)
+
+
+def _of_design(fit: Fit, kind: str, small_sample: str) -> Variance:
+    """The covariance of the coefficients of the design of a fit.
 
     Parameters
     ----------
@@ -58,11 +73,6 @@ def variance_of(fit: Fit, kind: str, small_sample: str) -> Variance:
         Where there are no clusters.
     small_sample : str
         A key of `REGRESSION_FACTORS`.
-
-    Raises
-    ------
-    EstimationError
-        If no degrees of freedom are left, or there is one cluster.
     """
     if fit.sample.clusters:
         return _clustered(fit, small_sample)
@@ -75,13 +85,13 @@ def variance_of(fit: Fit, kind: str, small_sample: str) -> Variance:
     if kind == "iid":
         return _classical(fit, n, k, df, small_sample)
     if kind in ("HC2", "HC3"):
-        return _leveraged(fit, kind, df)
+        return _leveraged(fit, kind, df, small_sample)
     factor = _factor(
         fit, small_sample, n, {name: (f.size, False) for name, f in fit.sample.effects.items()}
     )
     vcov = fit.bread @ gram(fit.design, fit.slopes**2) @ fit.bread
     named = "HC0" if small_sample == "none" else "HC1"
-    words = f"standard errors robust to unequal variances ({named}), factor {_words(fit, small_sample, rows=True)}"
+    words = f"standard errors robust to unequal variances ({named}), {_words(fit, small_sample, rows=True)}"
     return Variance(vcov * factor, df, small_sample, words, None, factor)
 
 
@@ -99,10 +109,21 @@ def _classical(fit: Fit, n: int, k: int, df: float | None, small_sample: str) ->
         words = f"standard errors from the information matrix, which trusts the family{named}"
         return Variance(fit.bread * factor, None, small_sample, words, None, factor)
     words = "classical standard errors, sigma^2 over N - K, fixed effects counted in K"
-    return Variance(fit.bread * fit.error / (n - k), df, "classical", words, None, n / (n - k))
+    vcov = fit.bread * fit.error / (n - k)
+    notes = _not_used(small_sample, ("fixest", "stata"), "a classical variance is over N - K")
+    return Variance(vcov, df, "classical", words, None, n / (n - k), notes)
 
 
-def _leveraged(fit: Fit, kind: str, df: float | None) -> Variance:
+def _not_used(small_sample: str, silent: tuple[str, ...], why: str) -> tuple[str, ...]:
+    """Say that a factor which was asked for makes no difference; the default, and those that are what is done, need no word."""
+    if small_sample in silent:
+        return ()
+    return (
+        f"small_sample={small_sample!r} changes nothing here: {why}. It belongs to robust (HC1) and clustered variances.",
+    )
+
+
+def _leveraged(fit: Fit, kind: str, df: float | None, small_sample: str) -> Variance:
     """HC2 and HC3: each residual is made larger by its own row's share in its prediction (MacKinnon and White 1985)."""
     if fit.error is None:
         raise EstimationError(f"{kind} is offered for least squares; use 'hetero', or cluster.")
@@ -112,7 +133,8 @@ def _leveraged(fit: Fit, kind: str, df: float | None) -> Variance:
     slopes = np.where(certain, 0.0, fit.slopes / (1 - np.where(certain, 0.0, share)) ** power)
     vcov = fit.bread @ gram(fit.design, slopes**2) @ fit.bread
     words = f"standard errors robust to unequal variances ({kind}, leverage with fixed effects)"
-    return Variance(vcov, df, "none", words, None, 1.0)
+    notes = _not_used(small_sample, ("fixest", "none"), f"{kind} corrects by the leverage alone")
+    return Variance(vcov, df, "none", words, None, 1.0, notes)
 
 
 def _clustered(fit: Fit, small_sample: str) -> Variance:
@@ -137,7 +159,7 @@ def _clustered(fit: Fit, small_sample: str) -> Variance:
     by = " and ".join(
         [", ".join(list(clusters)[:-1]), list(clusters)[-1]] if len(ways) > 1 else clusters
     )
-    words = f"standard errors clustered by {by}, factor {_words(fit, small_sample)}"
+    words = f"standard errors clustered by {by}, {_words(fit, small_sample)}"
     if len(ways) > 1:
         words += ", G the smallest number of clusters"
     df = float(min(sizes) - 1)
@@ -245,8 +267,30 @@ def _clipped(vcov: FloatArray) -> tuple[FloatArray, bool]:
 
 
 def _words(fit: Fit, small_sample: str, *, rows: bool = False) -> str:
+    if small_sample == "none":
+        return REGRESSION_FACTORS[small_sample]
     if small_sample == "stata" and fit.error is None:
-        return "N/(N-1) (Stata ppmlhdfe)" if rows else "G/(G-1) (Stata ppmlhdfe)"
-    if rows and small_sample != "none":
-        return f"N/(N-K), fixed effects counted in K ({small_sample})"
-    return REGRESSION_FACTORS[small_sample]
+        return f"factor {'N/(N-1)' if rows else 'G/(G-1)'} (Stata ppmlhdfe)"
+    if rows:
+        return f"factor N/(N-K), fixed effects counted in K ({small_sample})"
+    return f"factor {REGRESSION_FACTORS[small_sample]}"
+
+
+def few_clusters(found: Variance, family: str, *, instruments: bool) -> tuple[str, ...]:
+    """Warn where intervals rest on few clusters, as `impact.att` does."""
+    if found.n_clusters is None or found.n_clusters >= _FEW:
+        return ()
+    values = (
+        "normal critical values"
+        if found.df is None
+        else f"t values with {found.df:.0f} degrees of freedom"
+    )
+    linear = (
+        ""
+        if family == "gaussian" and not instruments
+        else ", for least squares without instruments,"
+    )
+    return (
+        f"Only {counted(found.n_clusters, 'cluster')} (fewer than {_FEW}): {values} may make the intervals too short. "
+        f"impact.wild_bootstrap{linear} asks less of large numbers.",
+    )

@@ -77,7 +77,7 @@ class StackedOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stack:
+class Stack:
     """A cohort with its comparison firms: positions of firms, which of them joined, and of the periods of the window."""
 
     cohort: int
@@ -181,8 +181,8 @@ def stacked(request: AttRequest) -> EffectResult:
     options = StackedOptions.read(request.options)
     data = joining(firm_periods(request), 0)
     require_participants(data, request.outcome)
-    stacks, notes = _stacks(data, options, request.outcome)
-    data, stacks = _in_some_stack(data, stacks)
+    stacks, notes = stacks_of(data, options, request.outcome)
+    data, stacks = in_some_stack(data, stacks)
     cells = _estimate(data, stacks)
     firms = data.firms().assign(weight=_own_weight(data, stacks))
     if options.weights == "none":
@@ -198,8 +198,21 @@ def stacked(request: AttRequest) -> EffectResult:
         counts=pd.DataFrame({"n_treated": cells.n_treated, "n_control": cells.n_control}),
         baseline=np.where(reference, np.nan, cells.mean - cells.estimate),
         baseline_influence=cells.of_mean - cells.influence,
-        notes=(*data.notes, *notes, *cells.reasons.notes(), *cluster_notes(data)),
+        notes=(
+            *data.notes,
+            *notes,
+            _window_note(options.kappa_post),
+            *cells.reasons.notes(),
+            *cluster_notes(data),
+        ),
     )
+
+
+def _window_note(kappa_post: int) -> str:
+    """Of which periods averages are."""
+    after = "period" if kappa_post == 1 else f"{kappa_post} periods"
+    more = f" and the {after} after it" if kappa_post else ""
+    return f"Averages are of the window only, the period of joining{more}, and not of all periods since."
 
 
 def _result(
@@ -221,11 +234,11 @@ def _result(
     )
 
 
-def _stacks(
+def stacks_of(
     data: FirmPeriods, options: StackedOptions, outcome: str
-) -> tuple[list[_Stack], list[str]]:
+) -> tuple[list[Stack], list[str]]:
     """One stack for each cohort that can have one, and notes that name the others."""
-    stacks: list[_Stack] = []
+    stacks: list[Stack] = []
     trimmed: dict[str, list[str]] = {}
     lost = 0
     for g in cohorts_of(data):
@@ -248,7 +261,7 @@ def _stacks(
             trimmed.setdefault("no clean comparison firm", []).append(name)
         else:
             firms = np.flatnonzero(inside)
-            stacks.append(_Stack(g, firms, own[firms], window, options.kappa_pre - 1))
+            stacks.append(Stack(g, firms, own[firms], window, options.kappa_pre - 1))
     said = [f"Cohort left out, {why}: {', '.join(names)}." for why, names in trimmed.items()]
     if lost:
         said.append(
@@ -263,17 +276,17 @@ def _stacks(
     return stacks, said
 
 
-def _in_some_stack(data: FirmPeriods, stacks: list[_Stack]) -> tuple[FirmPeriods, list[_Stack]]:
+def in_some_stack(data: FirmPeriods, stacks: list[Stack]) -> tuple[FirmPeriods, list[Stack]]:
     """The data of the firms that are in a stack, and stacks with their positions among these."""
     keep = np.zeros(len(data.units), dtype=bool)
     for stack in stacks:
         keep[stack.firms] = True
     place = np.cumsum(keep) - 1
     data = data.kept(keep, f"Firms that are in no stack are left out (firms: {int((~keep).sum()):,}).")  # fmt: skip
-    return data, [_Stack(s.cohort, place[s.firms], s.treated, s.window, s.base) for s in stacks]
+    return data, [Stack(s.cohort, place[s.firms], s.treated, s.window, s.base) for s in stacks]
 
 
-def _own_weight(data: FirmPeriods, stacks: list[_Stack]) -> FloatArray:
+def _own_weight(data: FirmPeriods, stacks: list[Stack]) -> FloatArray:
     """Weight of each firm in the size of its cohort: none where it is a comparison firm alone."""
     weight = data.first_weight()
     weight[np.isfinite(data.cohort)] = 0.0
@@ -283,7 +296,7 @@ def _own_weight(data: FirmPeriods, stacks: list[_Stack]) -> FloatArray:
     return weight
 
 
-def _estimate(data: FirmPeriods, stacks: list[_Stack]) -> _Cells:
+def _estimate(data: FirmPeriods, stacks: list[Stack]) -> _Cells:
     """Every stack's differences in differences from its reference period."""
     plan = [
         CohortYear(s.cohort, int(data.periods[t]), int(t)) for s in stacks for t in s.window.tolist()
@@ -308,7 +321,7 @@ def _estimate(data: FirmPeriods, stacks: list[_Stack]) -> _Cells:
     return cells
 
 
-def _fill(cells: _Cells, data: FirmPeriods, stack: _Stack, where: slice) -> None:
+def _fill(cells: _Cells, data: FirmPeriods, stack: Stack, where: slice) -> None:
     paths = data.outcome[np.ix_(stack.firms, stack.window)]
     change = paths - paths[:, [stack.base]]
     weight = data.weights[stack.firms, stack.window[stack.base]]
@@ -330,7 +343,7 @@ def _fill(cells: _Cells, data: FirmPeriods, stack: _Stack, where: slice) -> None
 def _regression(
     request: AttRequest,
     data: FirmPeriods,
-    stacks: list[_Stack],
+    stacks: list[Stack],
     cells: _Cells,
     firms: pd.DataFrame,
     options: StackedOptions,
@@ -350,11 +363,18 @@ def _regression(
         varies[stack.firms, j] = weight * (stack.treated - share) ** 2
     total = float(varies.sum())
     share = varies.sum(axis=0) / total
-    estimate = share @ effects
-    influence = np.einsum(
-        "j,ijk->ik", share, cells.influence.reshape(len(varies), len(stacks), width)
+
+    def averaged(of_stacks: FloatArray, moved: FloatArray) -> tuple[FloatArray, FloatArray]:
+        mean = share @ of_stacks
+        influence = np.einsum("j,ijk->ik", share, moved.reshape(len(varies), len(stacks), width))
+        influence += len(varies) * varies @ (of_stacks - mean) / total
+        return mean, influence
+
+    estimate, influence = averaged(effects, cells.influence)
+    baseline, of_baseline = averaged(
+        cells.mean.reshape(len(stacks), width) - effects, cells.of_mean - cells.influence
     )
-    influence += len(varies) * varies @ (effects - estimate) / total
+    baseline[options.kappa_pre - 1] = np.nan  # the reference, as of the cells
     events = np.arange(-options.kappa_pre, options.kappa_post + 1)
     in_arm = [
         len(np.unique(np.concatenate([s.firms[s.treated == arm] for s in stacks])))
@@ -368,6 +388,8 @@ def _regression(
         keys=pd.DataFrame({"term": [f"ATT(e={e})" for e in events], "event_time": events}),
         estimate=estimate,
         influence=influence,
+        baseline=baseline,
+        baseline_influence=of_baseline,
         counts=pd.DataFrame({"n_treated": [in_arm[0]] * width, "n_control": [in_arm[1]] * width}),
         aggregation="event",
         notes=(

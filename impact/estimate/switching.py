@@ -528,7 +528,12 @@ def _result(
         variance=f"standard errors from influence functions, paths of participation as given, clustered by {by}{factor}",
         aggregation={"cohort": None, "horizon": "event", "total": "overall"}[options.by],
         band=options.by != "total",
-        notes=(*data.notes, *_meaning(sums, options), *sums.reasons.notes(), *cluster_notes(data)),
+        notes=(
+            *data.notes,
+            *_meaning(sums, options, _partly(data, plan, sums, estimate)),
+            *sums.reasons.notes(),
+            *cluster_notes(data),
+        ),
         source=request.data,
         seed=request.seed,
         baseline=np.where(
@@ -568,7 +573,17 @@ def _counts(
     return found
 
 
-def _meaning(sums: _Sums, options: SwitchingOptions) -> list[str]:
+def _partly(data: FirmPeriods, plan: _Plan, sums: _Sums, estimate: FloatArray) -> bool:
+    """Whether a cell has fewer switching firms than its cohort, whose size weights it in averages."""
+    firms = pd.Series(data.cohort).value_counts()
+    return any(
+        0 < int(sums.treated[i].sum()) < int(firms.get(float(row.keys["cohort"]), 0))
+        for i, row in enumerate(plan.rows)
+        if "cohort" in row.keys and not row.reference and np.isfinite(estimate[i])
+    )
+
+
+def _meaning(sums: _Sums, options: SwitchingOptions, partly: bool) -> list[str]:
     """What the rows are, where their names do not say it."""
     if options.by == "total":
         return [
@@ -578,10 +593,9 @@ def _meaning(sums: _Sums, options: SwitchingOptions) -> list[str]:
         return [
             "Effects are per period of participation; `denominator` is the mean number of periods up to then."
         ]
-    if options.by == "cohort" and any(
-        reason.startswith("no comparison") for reason in sums.reasons.found
-    ):
+    if options.by == "cohort" and partly:
         return [
-            "Where a part of a cohort has no comparison, averages still weight it by all of its firms; by='horizon' weights by the firms that can be compared."
+            "Where a part of a cohort cannot be compared or is not observed, averages still weight it by all of its firms; by='horizon' weights by the "
+            "firms that can be compared."
         ]
     return []

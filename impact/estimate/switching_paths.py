@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from impact.core.inference import FloatArray
-from impact.core.panel import Panel, as_codes
+from impact.core.panel import OFF_AGAIN, Panel, as_codes
 from impact.estimate.did_scores import BoolArray
 from impact.estimate.firm_periods import FirmPeriods
 from impact.estimate.two_way import IntArray
@@ -57,6 +57,9 @@ def read_paths(panel: Panel, data: FirmPeriods) -> tuple[FirmPeriods, Paths]:
     >>> paths.start.tolist(), data.cohort.tolist()
     ([0, 1], [2.0, 3.0])
     """
+    # Here effects are not counted on after a firm has left, as the panel says that they are elsewhere.
+    kept = tuple(note for note in data.notes if not note.startswith(OFF_AGAIN))
+    data = replace(data, notes=kept)
     if panel.treatment is None:
         always = (data.periods >= data.cohort[:, None]).astype(np.float64)
         return _with_first(data, always, np.full(len(always), len(data.periods)))

@@ -19,6 +19,7 @@ from impact.estimate.two_way import IntArray
 
 _SHOWN_BLOCKS = 6
 _SHOWN_YEARS = 4
+_LARGEST = 1e150
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,13 +46,14 @@ def prepared(
     Raises
     ------
     EstimationError
-        If the panel has sampling weights, or there is no block.
+        If the panel has sampling weights, squares of the outcome overflow, or there is no block.
     """
     if panel.weights is not None:
         raise EstimationError(
             f"synthetic chooses the weights of firms itself and takes no sampling weights; this panel has '{panel.weights}'. Make it without, or use "
             "method='group_time'."
         )
+    _refuse_huge(data, outcome)
     data = usable(data, options, outcome)
     reasons = Reasons()
     blocks, plan = blocks_of(data, options, reasons)
@@ -113,3 +115,13 @@ def fit_notes(fitted: SyntheticData, options: SyntheticOptions) -> list[str]:
 
 def _span(years: IntArray) -> str:
     return f"{years[0]}" if len(years) == 1 else f"{years[0]} to {years[-1]}"
+
+
+def _refuse_huge(data: FirmPeriods, outcome: str) -> None:
+    """Weights are chosen by squares of the outcome, which must be numbers, too."""
+    largest = float(np.nanmax(np.abs(data.outcome), initial=0.0))
+    if largest > _LARGEST:
+        raise EstimationError(
+            f"'{outcome}' has values of about {largest:.0e}, whose squares are beyond the numbers of a computer. Express it in a larger unit: divide it, "
+            "for example by its largest value."
+        )

@@ -1,7 +1,7 @@
 """The two-way fixed effects coefficient of participation, which says with each number what it is made of.
 
 It is kept because it is what many evaluations print. Where firms join in different years it is no average effect: firms that already participate
-serve as comparison, so that effects that grow are subtracted (Goodman-Bacon 2021; de Chaisemartin and D'Haultfoeuille 2020).
+serve as comparison, so that changes of their effects are subtracted (Goodman-Bacon 2021; de Chaisemartin and D'Haultfoeuille 2020).
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _undefined(data: FirmPeriods, treated: BoolArray) -> str:
 def _comparison_notes(data: FirmPeriods, request: AttRequest) -> list[str]:
     """What share of weight lies on which comparisons, and what that means."""
     advice = "Use method='group_time' or 'imputation' for an average effect."
-    loud = "WARNING: this number is no average effect where effects grow or differ between cohorts"
+    loud = "WARNING: this number is no average effect where effects grow, fade or differ between cohorts"
     several = len(np.unique(data.cohort[np.isfinite(data.cohort)])) > 1
     reason = "it has covariates" if request.covariates else not_decomposed(data)
     if reason:

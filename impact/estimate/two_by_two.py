@@ -23,8 +23,10 @@ from impact.estimate.did_scores import (
     regression,
 )
 from impact.estimate.effect import EffectResult, effect_from_influence
+from impact.estimate.etwfe_families import FAMILIES, refuse_outside
 from impact.estimate.firm_periods import FirmPeriods, firm_periods, panel_of
 from impact.estimate.group_time import cluster_notes
+from impact.estimate.growth_scores import growth_score
 from impact.estimate.lone_cluster import lone_cluster
 from impact.estimate.request import AttRequest
 from impact.estimate.staggered import (
@@ -36,7 +38,7 @@ from impact.estimate.two_way import IntArray
 
 
 @dataclass(frozen=True, slots=True)
-class _Comparison:
+class Comparison:
     """What is compared: the cohort, positions of its periods before and after, and of the one in which covariates and weights are dated."""
 
     cohort: int
@@ -57,7 +59,7 @@ class _Comparison:
     summary="the difference in differences of one cohort between two periods, or between all before and all after",
     takes=("panel",),
     estimands=("ATT",),
-    families=("gaussian",),
+    families=("gaussian", "poisson"),
     covariates=True,
     weights=True,
     needs=(
@@ -72,12 +74,13 @@ def two_by_two(request: AttRequest) -> EffectResult:
     """Compare the change of one cohort with the change of firms that never join.
 
     `ATT = [Y(after) - Y(before)] of participants - [Y(after) - Y(before)] of firms that never join`, means over the firms that are observed in
-    every period that is used.
+    every period that is used. With `family="poisson"` (exports and other amounts with zeros) it is the ratio of ratios: `ATT = Y(after) - Y(before) x growth` of
+    participants, with the growth `Y(after) / Y(before)` of the means of firms that never join.
 
     Parameters
     ----------
     request : AttRequest
-        What `impact.att` was asked; covariates are those of `before` and enter by the doubly robust score. Options:
+        What `impact.att` was asked; covariates are those of `before` and enter by the doubly robust score (Poisson: see `group_time`). Options:
 
         cohort : int, optional
             The cohort, where there are several; firms that join in another period are left out.
@@ -95,7 +98,7 @@ def two_by_two(request: AttRequest) -> EffectResult:
     Raises
     ------
     DataError
-        If a column holds text or infinite values, or a cluster changes within a firm.
+        If a column holds text or infinite values, the outcome is below 0 (Poisson), or a cluster changes within a firm.
     EstimationError
         If participants joined in different periods and none is named; if a period does not exist or lies on the wrong side of joining; if
         nobody never joins, or the comparison cannot be made.
@@ -126,16 +129,24 @@ def two_by_two(request: AttRequest) -> EffectResult:
     >>> impact.att(panel, "exports", method="two_by_two", average=True).tidy()["estimate"].round(6).tolist()
     [0.15]
     """
-    data = joining(firm_periods(request), 0)
+    data = firm_periods(request)
+    family = FAMILIES[request.family]
+    if family.name == "poisson":
+        refuse_outside(data, family, request.outcome)
+    data = joining(data, 0)
     require_participants(data, request.outcome)
-    data = _one_cohort(data, request.options)
-    found = _comparison(data, request.options)
-    data = _usable(data, found, request.outcome)
+    data = one_cohort(data, request.options)
+    found = comparison_of(data, request.options)
+    data = usable(data, found, request.outcome)
     treated = np.isfinite(data.cohort)
     after = data.outcome[:, found.after].mean(axis=1)
-    change = after - data.outcome[:, found.before].mean(axis=1)
+    before = data.outcome[:, found.before].mean(axis=1)
     weights = data.weights[:, found.base]
-    score, parameters, said = _score(data, change, treated, weights, found.base, request.covariates)
+    score, parameters, said = _score(
+        data, before, after, treated, weights, found.base, request.covariates, family.name
+    )
+    if family.said:
+        said.insert(0, f"Family {family.name}: {family.said}.")
     influence = score.influence
     own = weights * treated
     mean = float(own @ after / own.sum())
@@ -167,7 +178,7 @@ def two_by_two(request: AttRequest) -> EffectResult:
     )  # fmt: skip
 
 
-def _one_cohort(data: FirmPeriods, options: Mapping[str, Any]) -> FirmPeriods:
+def one_cohort(data: FirmPeriods, options: Mapping[str, Any]) -> FirmPeriods:
     """The firms of one cohort and those that never join."""
     cohorts = cohorts_of(data)
     sizes = ", ".join(f"{g}: {counted(int((data.cohort == g).sum()), 'firm')}" for g in cohorts)
@@ -193,7 +204,7 @@ def _one_cohort(data: FirmPeriods, options: Mapping[str, Any]) -> FirmPeriods:
     )
 
 
-def _comparison(data: FirmPeriods, options: Mapping[str, Any]) -> _Comparison:
+def comparison_of(data: FirmPeriods, options: Mapping[str, Any]) -> Comparison:
     """The periods that were asked for, or the defaults."""
     cohort = cohorts_of(data)[0]
     early = np.flatnonzero(data.periods < cohort)
@@ -207,10 +218,10 @@ def _comparison(data: FirmPeriods, options: Mapping[str, Any]) -> _Comparison:
             f"average=True takes all periods before and after joining; leave {' and '.join(named)} out."
         )
     if average:
-        return _Comparison(cohort, early, late, int(early[-1]), average=True)
+        return Comparison(cohort, early, late, int(early[-1]), average=True)
     before = _period(data, options, "before", early, int(early[-1]), "before")
     after = _period(data, options, "after", late, int(late[0]), "from")
-    return _Comparison(cohort, np.array([before]), np.array([after]), before, average=False)
+    return Comparison(cohort, np.array([before]), np.array([after]), before, average=False)
 
 
 def _period(
@@ -230,7 +241,7 @@ def _period(
     return int(among[known.index(asked)])
 
 
-def _usable(data: FirmPeriods, found: _Comparison, outcome: str) -> FirmPeriods:
+def usable(data: FirmPeriods, found: Comparison, outcome: str) -> FirmPeriods:
     """The firms that are observed in every period that is used, with covariates at the base."""
     used = np.concatenate([found.before, found.after])
     seen = ~np.isnan(data.outcome[:, used]).any(axis=1)
@@ -255,18 +266,23 @@ def _usable(data: FirmPeriods, found: _Comparison, outcome: str) -> FirmPeriods:
 
 def _score(
     data: FirmPeriods,
-    change: FloatArray,
+    before: FloatArray,
+    after: FloatArray,
     treated: BoolArray,
     weights: FloatArray,
     base: int,
     names: tuple[str, ...],
+    family: str,
 ) -> tuple[Score, int, list[str]]:
     """The effect, the number of parameters of each model, and what must be said of them."""
     design, dropped = design_matrix(data.covariates[:, :, base].T, names)
     said = [f"Covariate '{name}' left out, it {reason}." for name, reason in dropped]
     estimator = doubly_robust if design.shape[1] > 1 else regression
     try:
-        score = estimator(change[:, None], treated, weights, design)
+        if family == "poisson":
+            score = growth_score("dr", before[:, None], after[:, None], treated, weights, design)
+        else:
+            score = estimator((after - before)[:, None], treated, weights, design)
     except NotIdentified as reason:
         raise EstimationError(f"The effect cannot be estimated: {reason}.") from reason
     if score.trimmed:
@@ -286,7 +302,7 @@ def _undefined(data: FirmPeriods, treated: BoolArray, parameters: int) -> str:
     return ""
 
 
-def _keys(data: FirmPeriods, found: _Comparison) -> pd.DataFrame:
+def _keys(data: FirmPeriods, found: Comparison) -> pd.DataFrame:
     if found.average:
         return pd.DataFrame({"term": [found.term], "cohort": [found.cohort]})
     time = int(data.periods[found.after[0]])
@@ -300,7 +316,7 @@ def _keys(data: FirmPeriods, found: _Comparison) -> pd.DataFrame:
     )
 
 
-def _periods_note(data: FirmPeriods, found: _Comparison) -> str:
+def _periods_note(data: FirmPeriods, found: Comparison) -> str:
     early, late = data.periods[found.before].tolist(), data.periods[found.after].tolist()
     if found.average:
         return (

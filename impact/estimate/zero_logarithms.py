@@ -123,7 +123,10 @@ def _table(
 def _instead(asked: AskedTransform, form: FormResult | None) -> str:
     y = asked.column
     if form is not None:
-        return f"Instead, {form.recommended}. See impact.functional_form(panel, '{y}')."
+        return (
+            f"Instead, {form.recommended}. See impact.functional_form(panel, '{y}'); over all cohorts and years: "
+            f"impact.att(panel, '{y}', method='group_time', family='poisson'), whose .aggregate().percent() is in %."
+        )
     return (
         f"Instead, estimate the effect on the level of '{y}' as a Poisson regression does: in %, the same in every unit; and "
         f"the effect on '{y}' being above 0. impact.functional_form(data, '{y}', treatment='...') gives both for participants against others."

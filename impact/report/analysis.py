@@ -11,6 +11,7 @@ from impact.core.errors import StudyError
 from impact.core.inference import SMALL_SAMPLE
 from impact.core.ledger import Ledger
 from impact.core.panel import Panel
+from impact.core.registry import METHODS
 from impact.core.tidy import COUNT_COLUMNS
 from impact.design.match import MatchResult, match
 from impact.diagnose.check import CheckResult, check
@@ -18,7 +19,7 @@ from impact.estimate.att import att
 from impact.estimate.effect import EffectResult
 from impact.estimate.regress import regress
 from impact.report.receive import Received
-from impact.report.study import OutcomeSection, Study
+from impact.report.study import OutcomeSection, Study, default_family
 from impact.report.study_value import budget_costs, price_base_of
 from impact.value.cost_effectiveness import ValueResult, cost_effectiveness
 from impact.value.costs import TOTAL
@@ -37,6 +38,7 @@ class OutcomeEffects:
     other_errors: tuple[EffectResult, ...] = ()
     control: str = "never"
     base_period: str = "varying"
+    further: tuple[EffectResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +56,7 @@ class Analysis:
         for one in self.effects:
             for same in one.other_errors:
                 parts.append(_labelled(same, "fixed effects, other standard errors"))
-            for effect in (one.regression, one.matched, one.group_time):
+            for effect in (one.regression, one.matched, one.group_time, *one.further):
                 parts.append(_labelled(effect, effect.method))
                 if effect is not one.regression:
                     for kind in ("overall", "event"):
@@ -104,6 +106,7 @@ def _effects(
     regression = regress(
         f"{outcome.name} ~ {' + '.join(terms)} | {' + '.join(r.fixed_effects)}",
         panel,
+        family=outcome.model,
         cluster=r.cluster,
         small_sample=r.small_sample,
         conf_level=level,
@@ -114,8 +117,16 @@ def _effects(
             f"The regression of {outcome.label} has no estimate for {', '.join(lost)}, which the study asks for: {' '.join(regression.notes)}"
         )
     others = _other_errors(study, panel, outcome)
-    compared = att(matched, outcome.name, method="matched_did", conf_level=level, seed=seed)
-    groups = _group_time(study, panel, outcome.name)
+    compared = att(
+        matched,
+        outcome.name,
+        method="matched_did",
+        family=outcome.model,
+        conf_level=level,
+        seed=seed,
+    )
+    groups = _group_time(study, panel, outcome.name, outcome.model)
+    further = tuple(_further(study, panel, outcome, name) for name in outcome.estimators)
     used = [outcome.name, *terms, *r.fixed_effects, r.cluster]
     return OutcomeEffects(
         outcome, regression, compared, groups, check(groups, ["pretrends"]),
@@ -123,7 +134,16 @@ def _effects(
         others,
         study.group_time.control if study.group_time else "never",
         study.group_time.base_period if study.group_time else "varying",
+        further,
     )  # fmt: skip
+
+
+def _further(study: Study, panel: Panel, outcome: OutcomeSection, method: str) -> EffectResult:
+    """Another estimator of the same effect; one that compares levels only keeps to them."""
+    level, seed = study.study.conf_level, study.study.seed
+    takes = next(m.families for m in METHODS.of("att") if m.name == method)
+    family = outcome.model if outcome.model in takes else "gaussian"
+    return att(panel, outcome.name, method=method, family=family, conf_level=level, seed=seed)
 
 
 def _other_errors(study: Study, panel: Panel, outcome: OutcomeSection) -> tuple[EffectResult, ...]:
@@ -134,22 +154,30 @@ def _other_errors(study: Study, panel: Panel, outcome: OutcomeSection) -> tuple[
         r.fixed_effects
     )
     level = study.study.conf_level
-    classical = regress(formula, panel, conf_level=level)
+    classical = regress(formula, panel, family=outcome.model, conf_level=level)
     factors = [name for name in SMALL_SAMPLE if name not in (r.small_sample, "none")]
     clustered = [
-        regress(formula, panel, cluster=r.cluster, small_sample=name, conf_level=level)
+        regress(
+            formula,
+            panel,
+            family=outcome.model,
+            cluster=r.cluster,
+            small_sample=name,
+            conf_level=level,
+        )
         for name in factors
     ]
     return (classical, *clustered)
 
 
-def _group_time(study: Study, panel: Panel, outcome: str) -> EffectResult:
+def _group_time(study: Study, panel: Panel, outcome: str, family: str) -> EffectResult:
     g = study.group_time
     assert g is not None
     return att(
         panel,
         outcome,
         method="group_time",
+        family=family,
         conf_level=study.study.conf_level,
         seed=study.study.seed,
         control=g.control,
@@ -178,7 +206,11 @@ def _value(received: Received, panel: Panel) -> ValueResult | None:
     v = study.value
     if v is None:
         return None
-    effects = {name: _group_time(study, panel, column) for name, column in v.columns.items()}
+    models = {outcome.name: outcome.model for outcome in study.outcome}
+    effects = {
+        name: _group_time(study, panel, column, models.get(column) or default_family(column))
+        for name, column in v.columns.items()
+    }
     participants = _participants(panel, effects)
     costs = _costs(received, participants)
     sources = sorted({str(source) for source in costs["source_of_funds"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
@@ -47,18 +48,28 @@ def effect_blocks(received: Received, analysis: Analysis, level: str) -> list[Bl
     rows: list[Row] = []
     for one in analysis.effects:
         rows.append(Row((f"{capital(one.outcome.label)} ({one.outcome.unit})",), "panel"))
+        poisson = one.outcome.model == "poisson"
         for term, row in _terms(one.regression, regress.terms):
-            name = (
-                f"{_effects_words(analysis, regress.fixed_effects)}: {analysis.panel.label(term)}"
+            words = _effects_words(analysis, regress.fixed_effects)
+            model = ", Poisson, log points" if poisson else ""
+            rows.append(
+                _effect_row(
+                    f"{words}{model}: {analysis.panel.label(term)}", row, one.outcome, log=poisson
+                )
             )
-            rows.append(_effect_row(name, row, one.outcome))
         for effect, name in (
             (one.matched, f"{matched_adjective(analysis)} comparison"),
             (one.group_time, "group-time effects"),
+            *((further, further.method.replace("_", " ")) for further in one.further),
         ):
-            row = effect.aggregate("overall").tidy().iloc[0]
+            overall = effect.aggregate("overall")
+            row = overall.tidy().iloc[0]
             mark = " †" if int(row["n_treated"]) < FEW else ""
-            rows.append(_effect_row(f"{name}: overall{mark}", row, one.outcome))
+            model = ", Poisson" if effect.family == "poisson" else ""
+            share = _of_baseline(overall) if effect.family == "poisson" else None
+            rows.append(
+                _effect_row(f"{name}{model}: overall{mark}", row, one.outcome, percent=share)
+            )
     columns = (
         Column("", "left", 1.0),
         Column("estimate"),
@@ -118,7 +129,7 @@ def _effect_notes(analysis: Analysis, factor: str, cluster: str) -> tuple[str, .
     said = [f"{listed(names)} as control for {label}" for label, names in controls.items()]
     first = analysis.effects[0]
     return (
-        f"Firm and year effects: least squares, clustered by {analysis.panel.label(cluster)}; "
+        f"Firm and year effects: least squares{_or_poisson(analysis)}, clustered by {analysis.panel.label(cluster)}; "
         f"small-sample factor {SMALL_SAMPLE[factor]}; t distribution with clusters - 1 degrees of "
         f"freedom{'; ' + listed(said) if said else ''}.",
         f"{capital(matched_adjective(analysis))} comparison: change since the year before joining, "
@@ -128,7 +139,9 @@ def _effect_notes(analysis: Analysis, factor: str, cluster: str) -> tuple[str, .
         f"participants minus {_control_words(first)}, averaged over cohorts and years by cohort "
         f"size; {first.group_time.variance}; no small-sample factor.",
         *_regression_warnings(analysis),
-        "In per cent: 100 (exp(estimate) - 1), for outcomes in logs only.",
+        "In per cent: 100 (exp(estimate) - 1), for outcomes in logs"
+        + _poisson_words(analysis)
+        + ".",
         f"Firms: all firms behind the estimate, on both sides{_twice(analysis)}. Rows are counted for regressions.",
         *_few(analysis),
     )
@@ -173,19 +186,53 @@ def _few(analysis: Analysis) -> list[str]:
     return [f"† Under {FEW} participants, too few for the interval to be trusted: {listed(few)}."]
 
 
-def _effect_row(name: str, row: pd.Series, outcome: OutcomeSection) -> Row:
+def _or_poisson(analysis: Analysis) -> str:
+    return (
+        " (Poisson where it is said)"
+        if any(one.outcome.model == "poisson" for one in analysis.effects)
+        else ""
+    )
+
+
+def _poisson_words(analysis: Analysis) -> str:
+    if all(one.outcome.model == "gaussian" for one in analysis.effects):
+        return " only"
+    return (
+        " and coefficients of a Poisson regression; other Poisson effects in per cent of what participants would have had. Poisson: without the "
+        "programme exports would have grown alike in per cent, zeros included"
+    )
+
+
+def _of_baseline(overall: EffectResult) -> float | None:
+    """The effect in per cent of what participants would have had; missing where that is not above zero."""
+    value = float(overall.percent().tidy()["estimate"].iloc[0])
+    return None if math.isnan(value) else value
+
+
+def _effect_row(
+    name: str,
+    row: pd.Series,
+    outcome: OutcomeSection,
+    *,
+    log: bool = False,
+    percent: float | None = None,
+) -> Row:
+    """One line; `log` where the number is a coefficient of a logarithm whatever the outcome is in."""
     number = estimate_number(row, outcome, name)
     p = Number(optional(row["p_value"]), f"{number.label}: p-value", 3, n=number.n, floor=0.001)
-    percent: Cell = "–"
-    if outcome.unit == LOG:
-        value = 100 * math.expm1(float(row["estimate"]))
-        percent = Number(value, f"{number.label}, in per cent", 1, "per cent", number.n)
+    if log:
+        number = replace(number, decimals=3, unit=LOG)
+    if outcome.unit == LOG or log:
+        percent = 100 * math.expm1(float(row["estimate"]))
+    share: Cell = "–"
+    if percent is not None:
+        share = Number(percent, f"{number.label}, in per cent", 1, "per cent", number.n)
     n_rows = row.get("n_obs")
     rows: Cell = (
         "–" if n_rows is None or pd.isna(n_rows) else count_number(int(n_rows), f"rows, {name}")
     )
     firms = count_number(number.n, f"firms, {name}")
-    return Row((name, number, StdError(number), Interval(number), p, percent, firms, rows))
+    return Row((name, number, StdError(number), Interval(number), p, share, firms, rows))
 
 
 def _terms(effect: EffectResult, terms: tuple[str, ...]) -> list[tuple[str, pd.Series]]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from impact.core.amount_names import is_amount
 from impact.core.errors import Fault, StudyError
 from impact.outcomes.firm_panel import PanelSources, panel_columns
 from impact.outcomes.outcome_years import OutcomeRules, outcome_columns
@@ -29,6 +30,18 @@ from impact.report.study_match import MatchSection, match_column_faults, match_f
 from impact.report.study_value import CostSection, ValueSection, value_faults
 from impact.validate.country_names import iso_countries
 from impact.validate.dates import DATE_FORMATS, known_format
+
+
+def default_family(column: str) -> Literal["gaussian", "poisson"]:
+    """Poisson for values of exports, gaussian for anything else.
+
+    Examples
+    --------
+    >>> default_family("exports_eur_2015"), default_family("employees"), default_family("exports_growth")
+    ('poisson', 'gaussian', 'gaussian')
+    """
+    return "poisson" if is_amount(column, "exports") else "gaussian"
+
 
 MEMORY = r"^\s*\d+(\.\d+)?\s*([KMGT]i?B)\s*$"
 """A size of memory, such as 500MB or 2GB."""
@@ -96,12 +109,22 @@ class Derivation(_Section):
 
 
 class OutcomeSection(_Section):
-    """`[[outcome]]`: what may have changed."""
+    """`[[outcome]]`: what may have changed.
+
+    Values of exports hold zeros, and grow in per cent: their family is poisson unless the study says otherwise.
+    """
 
     name: str
     label: str = Field(min_length=1)
     unit: str = Field(min_length=1)
     controls: tuple[str, ...] = ()
+    family: Literal["gaussian", "poisson"] | None = None
+    estimators: tuple[Literal["imputation", "etwfe", "interaction_weighted", "stacked"], ...] = ()
+
+    @property
+    def model(self) -> Literal["gaussian", "poisson"]:
+        """The family that is used."""
+        return self.family or default_family(self.name)
 
 
 class RegressSection(_Section):

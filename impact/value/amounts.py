@@ -136,10 +136,17 @@ def price(cost: Amount, units: Amount, conf_level: float, df: float | None) -> I
         # A bounded set below zero prices a loss; "minus 9,000 per job" would read as a saving.
         return below
     row = found.tidy().iloc[0].to_dict()
+    delta = _delta(row["estimate"], row["std_error"], conf_level, df)
     if found.kind == "complement" and cost.std_error == 0:
         # The cost is positive, so that only the branch above zero is a price; the other is a loss.
         row["interval"] = _no_upper(found.conf_low)
-    return {**nothing, **{k: row[k] for k in (*nothing, "kind", "interval")}}
+    return {**nothing, **{k: row[k] for k in (*nothing, "kind", "interval")}, **delta}
+
+
+def _delta(value: float, error: float, conf_level: float, df: float | None) -> dict[str, float]:
+    """The delta method's interval of a price, beside Fieller's; missing where that has no upper bound, since it would be nonsense there."""
+    row = infer([value], [error], conf_level=conf_level, df=df).iloc[0]
+    return {"delta_low": float(row["conf_low"]), "delta_high": float(row["conf_high"])}
 
 
 def _drawn_price(

@@ -32,6 +32,7 @@ from impact.value.roles import Role, one_of, outcome_roles
 from impact.value.totals import (
     ShortCohorts,
     at_horizon,
+    at_risk_per_cohort,
     firm_cohorts,
     participants_per_cohort,
     treated_cells,
@@ -57,7 +58,7 @@ class ValueResult:
         cost_per_unit_year` (a stock), `total_at_horizon, total_per_million, cost_per_unit` (an event), or `present_value,
         per_unit_of_cost` (money). Of value added also `benefit_cost_ratio, net_present_value, internal_rate_of_return`. Of the programme:
         `cost, cost_per_participant`. Columns: `estimate` to `conf_high`; `kind` and `interval` (the confidence set in words); `unit`;
-        `label, numerator, denominator, horizon, basis, price_base, geography, currency, cost_share, attribution` (which number this is);
+        `delta_low` and `delta_high` beside a price; `label, numerator, denominator, horizon, basis, price_base, geography, currency, cost_share, attribution` (which number this is);
         `status` (`known`, `estimate`, or `assumption` where something in it is assumed); `outcome`; `n_participants, n_treated, n_units`. A
         cost per unit is missing wherever its set is not a bounded, positive interval.
     costs : DataFrame
@@ -236,7 +237,8 @@ def cost_effectiveness(
         Rates and deflators that bring costs to constant euros.
     participants : mapping of int to int, optional
         Participants per cohort in the roster. Where missing, the participants of the estimation
-        sample are counted, which are fewer wherever the outcome of some was not observed.
+        sample are counted, which are fewer wherever the outcome of some was not observed. Events are always counted among those at risk in
+        the sample.
     gross : bool
         Declares that the effect is not net of a counterfactual. An effect whose estimand is ATT is
         net, and a deadweight that is already removed is not removed, or put back, again.
@@ -332,7 +334,11 @@ def cost_effectiveness(
         cells = every[name]
         yearly = yearly_rows(cells, horizon, shares)
         last = at_horizon(cells, yearly, horizon, short_cohorts)
-        sizes, notes = participants_per_cohort(effect, cells, participants, cohorts)
+        sizes, notes = (
+            at_risk_per_cohort(effect, last)
+            if role.kind == "event"
+            else participants_per_cohort(effect, cells, participants, cohorts)
+        )
         size_notes |= dict.fromkeys(notes)
         outcomes.append(
             Outcome(

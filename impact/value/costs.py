@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from fractions import Fraction
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,22 @@ from impact.core.errors import DataError, Fault
 from impact.core.money import Money
 from impact.core.panel import require_columns
 from impact.value.discounting import discount_factors
+from impact.value.priors import is_number
 
 COST_COLUMNS = ("item", "year", "amount", "currency", "source_of_funds", "assumed")
-"""Columns of a table of costs; `assumed` is False where it is absent."""
+"""Columns of a table of costs; `assumed` is False where it is absent, and `disbursed` may stand for `amount`."""
 
-OPTIONAL_COLUMNS = ("std_error", "price_base", "geography", "kind", "public", "activity")
+OPTIONAL_COLUMNS = (
+    "std_error",
+    "price_base",
+    "geography",
+    "kind",
+    "public",
+    "activity",
+    "committed",
+    "disbursed",
+    "shared_line",
+)
 """Further columns that are read; any other is kept and not read."""
 
 TOTAL = "total"
@@ -66,7 +77,7 @@ def discounted_costs(
         One row per payment: `item`, `year` (whole number), `amount` (positive), `currency`, `source_of_funds` (for example EU, ministry, firms).
         Where present: `assumed` (True where the amount is an assumption and not a record), `std_error` (of an amount that is an estimate), `price_base`
         (year of its prices, or "current"), `geography`, `kind` ("disbursed"; what was only committed is refused), `public` (whether the source is
-        public money).
+        public money). Of `committed` and `disbursed`, as budgets have them, what was disbursed is the amount.
     currency : str, optional
         The one currency of all rows; that of the table where missing.
     denominator : str or sequence of str
@@ -108,12 +119,15 @@ def discounted_costs(
             value=costs,
         )
         raise DataError("The costs cannot be used.", [fault])
+    given = "disbursed" if "amount" not in costs else "amount"
+    costs = _disbursed(costs)
     require_columns(costs, [c for c in COST_COLUMNS if c != "assumed"])
     frame = _with_optional(costs)
     currency = _one_currency(frame, currency, money)
-    wanted = (denominator,) if isinstance(denominator, str) else tuple(denominator)
+    wanted = _names(denominator)
     faults = [
-        *_row_faults(frame, costs.index, currency if money is None else None),
+        *_disbursed_faults(frame, costs.index),
+        *_row_faults(frame, costs.index, currency if money is None else None, given),
         *_scope_faults(frame, costs.index, price_base, geography, money),
         *_denominator_faults(frame, wanted),
         *_rate_faults(discount_rate),
@@ -149,7 +163,7 @@ def counted_for(costs: pd.DataFrame, denominator: Denominator) -> pd.Series:
     >>> counted_for(lines, "public").tolist(), counted_for(lines, "total").tolist()
     ([True, False], [True, True])
     """
-    wanted = (denominator,) if isinstance(denominator, str) else tuple(denominator)
+    wanted = _names(denominator)
     counted = costs["source_of_funds"].isin(wanted)
     if PUBLIC in wanted:
         counted = counted | costs["public"]
@@ -162,9 +176,21 @@ def present_value(costs: pd.DataFrame, denominator: Denominator | None = None) -
 
 
 def present_variance(costs: pd.DataFrame, denominator: Denominator | None = None) -> float:
-    """Variance of that sum; lines are independent, and what was recorded has none."""
+    """Variance of that sum; lines are independent, but for the parts of a shared one; what was recorded has none.
+
+    Examples
+    --------
+    >>> lines = pd.DataFrame({"std_error": [3.0, 4.0], "discount_factor": 1.0, "counted": True})
+    >>> present_variance(lines), present_variance(lines.assign(shared_line=0))  # two lines; two parts of one
+    (25.0, 49.0)
+    """
     lines = costs[_lines(costs, denominator)]
-    return math.fsum((lines["std_error"] * lines["discount_factor"]) ** 2)
+    errors = lines["std_error"] * lines["discount_factor"]
+    if "shared_line" not in lines:
+        return math.fsum(errors**2)
+    alone = lines["shared_line"].isna()
+    together = errors[~alone].groupby(lines["shared_line"][~alone]).agg(math.fsum)
+    return math.fsum([*errors[alone] ** 2, *together**2])
 
 
 def named_denominators(costs: pd.DataFrame) -> list[str]:
@@ -203,6 +229,41 @@ def _lines(costs: pd.DataFrame, denominator: Denominator | None) -> pd.Series:
     return costs["counted"] if denominator is None else counted_for(costs, denominator)
 
 
+def _names(denominator: Denominator) -> tuple[str, ...]:
+    if isinstance(denominator, str):
+        return (denominator,)
+    if isinstance(denominator, Iterable):
+        return tuple(denominator)
+    fault = Fault("this is no denominator", f"write {PUBLIC!r}, {TOTAL!r}, a source of funds, or a list of these",
+                  column="denominator", value=denominator)  # fmt: skip
+    raise DataError("The costs cannot be used.", [fault])
+
+
+def _disbursed(costs: pd.DataFrame) -> pd.DataFrame:
+    """The table with what was disbursed as its amount, where it has no other."""
+    if "amount" in costs:
+        return costs
+    if "disbursed" in costs:
+        return costs.assign(amount=costs["disbursed"])
+    if "committed" in costs:
+        fault = Fault("the costs are committed and not disbursed", "give what was paid out in a column disbursed; what was only committed is no cost yet",
+                      column="committed")  # fmt: skip
+        raise DataError("The costs cannot be used.", [fault])
+    return costs
+
+
+def _disbursed_faults(costs: pd.DataFrame, index: pd.Index) -> list[Fault]:
+    """Amounts that are not what the same line says was disbursed, such as those committed."""
+    if "disbursed" not in costs:
+        return []
+    return [
+        Fault(f"the amount is not what was disbursed, {paid}, at index {index[i]}", "give what was paid out as the amount, or leave one of the two columns out",
+              column="amount", value=amount)
+        for i, (amount, paid) in enumerate(zip(costs["amount"], costs["disbursed"], strict=True))
+        if _is_number(amount) and _is_number(paid) and float(amount) != float(paid)
+    ]  # fmt: skip
+
+
 def _with_optional(costs: pd.DataFrame) -> pd.DataFrame:
     """The table with the columns that may be absent: nothing assumed, no error, nothing said."""
     defaults: dict[str, Any] = {
@@ -227,14 +288,22 @@ def _one_currency(costs: pd.DataFrame, currency: str | None, money: Money | None
     return there[0] if there else ""
 
 
-def _row_faults(costs: pd.DataFrame, index: pd.Index, currency: str | None) -> list[Fault]:
+def _row_faults(
+    costs: pd.DataFrame, index: pd.Index, currency: str | None, given: str
+) -> list[Fault]:
     if costs.empty:
         return [Fault("the table of costs has no rows", "give at least one cost")]
     rules: list[tuple[str, Callable[[Any], bool], str, str]] = [
         ("item", _is_text, "the cost has no name", "name what was paid for"),
-        ("year", _is_whole, "the cost has no year", "write the year of payment, such as 2012"),
+        ("year", _is_given, "the cost has no year", "write the year of payment, such as 2012"),
         (
-            "amount",
+            "year",
+            lambda value: not _is_given(value) or _is_whole(value),
+            "the year is not a whole number",
+            "write the year of payment as a number, such as 2012",
+        ),
+        (
+            given,
             _is_positive,
             "a cost must be a positive number",
             "write the amount paid as a number above zero, or drop the row",
@@ -244,9 +313,9 @@ def _row_faults(costs: pd.DataFrame, index: pd.Index, currency: str | None) -> l
             _is_text
             if currency is None
             else lambda value: isinstance(value, str) and value == currency,
-            "the cost has no currency" if currency is None else f"the cost is not in {currency}",
+            f"the cost is not in {currency}" if currency else "the cost has no currency",
             "write a code such as EUR"
-            if currency is None
+            if not currency
             else f"convert it to {currency} at the average rate of its year first",
         ),
         ("source_of_funds", _is_text, "the source of funds is missing", "say who paid"),
@@ -347,8 +416,12 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+def _is_given(value: Any) -> bool:
+    return not pd.isna(value)
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number(value) or (isinstance(value, Decimal) and value.is_finite())
 
 
 def _is_positive(value: Any) -> bool:
@@ -361,16 +434,18 @@ def _is_whole(value: Any) -> bool:
 
 def _denominator_faults(costs: pd.DataFrame, wanted: tuple[str, ...]) -> list[Fault]:
     there = sorted({str(s) for s in costs["source_of_funds"].dropna()})
-    choice = dict.fromkeys([*there, PUBLIC, TOTAL])
-    remedy = f"choose from {', '.join(choice)}"
+    public = PUBLIC in there or _any_public(costs)
+    remedy = (
+        f"choose from {', '.join(dict.fromkeys([*there, *([PUBLIC] if public else []), TOTAL]))}"
+    )
     if not wanted:
         return [Fault("no source of funds was named as the denominator", remedy)]
     faults = [
         Fault("no cost comes from this source of funds", remedy, column="denominator", value=name)
         for name in wanted
-        if name not in choice
+        if name not in (*there, PUBLIC, TOTAL)
     ]
-    if PUBLIC in wanted and PUBLIC not in there and not _any_public(costs):
+    if PUBLIC in wanted and not public:
         faults.append(Fault("no cost comes from public funds", remedy, column="denominator", value=PUBLIC))  # fmt: skip
     return faults
 
@@ -381,8 +456,8 @@ def _any_public(costs: pd.DataFrame) -> bool:
     return bool(public_lines(costs.dropna(subset=["source_of_funds"])).any())
 
 
-def _rate_faults(rate: float) -> list[Fault]:
-    if 0.0 <= rate < 1.0:
+def _rate_faults(rate: Any) -> list[Fault]:
+    if is_number(rate) and 0.0 <= rate < 1.0:
         return []
     return [
         Fault(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import brentq
 
 from impact.core.errors import DataError, Fault
 from impact.core.inference import FloatArray
+from impact.value.polynomial_roots import roots_between
+from impact.value.priors import is_number
 
 Flows: TypeAlias = "Mapping[int, float] | pd.Series"
 """Amounts by calendar year; costs below zero."""
@@ -21,8 +24,8 @@ Flows: TypeAlias = "Mapping[int, float] | pd.Series"
 LOWEST, HIGHEST = -0.99, 10.0
 """Yearly rates between which an internal rate is looked for."""
 
-_GRID = np.expm1(np.linspace(math.log1p(LOWEST), math.log1p(HIGHEST), 4_001))
-_EXACT = 1e-14
+_GROWTH = (Fraction(1, 100), Fraction(11))
+"""The same as factors of growth, 1 + rate, exact."""
 
 
 def discount_factor(year: float, *, base_year: int, rate: float, mid_year: bool = False) -> float:
@@ -62,12 +65,17 @@ def net_present_value(
 ) -> float:
     """Sum of yearly amounts, each discounted to the base year; the first year where missing.
 
+    Raises
+    ------
+    DataError
+        No flows, years or amounts that are no numbers, a rate that is not above -1.
+
     Examples
     --------
     >>> round(net_present_value({2010: -100.0, 2011: 60.0, 2012: 60.0}, rate=0.1), 4)
     4.1322
     """
-    known = _checked(flows)
+    known = _checked(flows, rate)
     base = min(known) if base_year is None else base_year
     return math.fsum(
         amount * discount_factor(year, base_year=base, rate=rate, mid_year=mid_year)
@@ -89,7 +97,7 @@ def internal_rate_of_return(flows: Flows) -> InternalRate:
     Parameters
     ----------
     flows : mapping or Series of int to float
-        Amounts by year, costs below zero.
+        Amounts by year, costs below zero. Amounts of the same year are added up.
 
     Returns
     -------
@@ -99,7 +107,12 @@ def internal_rate_of_return(flows: Flows) -> InternalRate:
     Raises
     ------
     DataError
-        No flows, or one that is not a finite number.
+        No flows, or years and amounts that are no numbers.
+
+    Notes
+    -----
+    With `x = 1 + rate` the flows are a polynomial in `x`, whose roots are counted exactly (Sturm 1829): two rates that lie close together, and one that the
+    net present value only touches, are found as well.
 
     Examples
     --------
@@ -109,42 +122,50 @@ def internal_rate_of_return(flows: Flows) -> InternalRate:
     'the flows never change sign'
     """
     known = _checked(flows)
-    amounts = np.array([known[year] for year in sorted(known)])
-    signs = np.sign(amounts[amounts != 0])
-    if not len(signs) or (signs == signs[0]).all():
+    signs = {math.copysign(1.0, amount) for amount in known.values() if amount}
+    if len(signs) < 2:
         return InternalRate(math.nan, "the flows never change sign")
-    first = min(known)
-    later = np.array([year - first for year in sorted(known)], dtype=np.float64)
-    # Divided by the largest, so that neither huge nor tiny amounts leave the range of floats.
-    scaled = amounts / np.abs(amounts).max()
-
-    def worth(rate: float) -> float:
-        return math.fsum(scaled * (1.0 + rate) ** -later)
-
-    values = np.array([worth(float(rate)) for rate in _GRID])
-    roots = [float(rate) for rate, value in zip(_GRID, values, strict=True) if value == 0.0]
-    for at in np.flatnonzero(values[:-1] * values[1:] < 0):
-        roots.append(float(brentq(worth, _GRID[at], _GRID[at + 1], xtol=_EXACT)))
-    if len(roots) == 1:
-        return InternalRate(roots[0])
-    if not roots:
+    years = range(min(known), max(known) + 1)
+    found = roots_between([Fraction(known.get(year, 0.0)) for year in years], *_GROWTH)
+    rates = [float(growth - 1) for growth in found]
+    if len(rates) == 1:
+        return InternalRate(rates[0])
+    if not rates:
         return InternalRate(
             math.nan,
             f"no rate between {100 * LOWEST:g} % and {100 * HIGHEST:,.0f} % makes the flows worth nothing",
         )
-    listed = ", ".join(f"{100 * rate:.2f} %" for rate in sorted(roots))
-    return InternalRate(math.nan, f"several rates make the flows worth nothing: {listed}")
+    return InternalRate(math.nan, f"several rates make the flows worth nothing: {_apart(rates)}")
 
 
-def _checked(flows: Flows) -> dict[int, float]:
-    known = {int(year): float(amount) for year, amount in flows.items()}
-    faults = [
-        Fault("the amount is not a finite number", "give a number", column=str(year), value=amount)
-        for year, amount in known.items()
-        if not math.isfinite(amount)
-    ]
-    if not known:
+def _apart(rates: list[float]) -> str:
+    """The rates in per cent, with as many decimals as it takes to tell them apart."""
+    for decimals in range(2, 15):
+        said = [f"{100 * rate:.{decimals}f} %" for rate in rates]
+        if len(set(said)) == len(said):
+            break
+    return ", ".join(said)
+
+
+def _checked(flows: Flows, rate: float = 0.0) -> dict[int, float]:
+    """Amounts by year, those of one year added up; every fault in one pass."""
+    faults = []
+    if not isinstance(flows, Mapping | pd.Series):
+        fault = Fault("these are no flows", "give amounts by year, such as {2010: -100.0, 2011: 60.0}", value=flows)  # fmt: skip
+        raise DataError("The flows cannot be valued.", [fault])
+    if not is_number(rate) or rate <= -1:
+        faults.append(Fault("a yearly rate lies above -1", "write 0.03 for 3 %", column="rate", value=rate))  # fmt: skip
+    each: dict[int, list[float]] = defaultdict(list)
+    for year, amount in flows.items():
+        whole = is_number(year) and float(year) == math.floor(year)
+        if not whole:
+            faults.append(Fault("the year is not a whole number", "write a year such as 2012", value=year))  # fmt: skip
+        if not is_number(amount):
+            faults.append(Fault("the amount is not a finite number", "give a number", column=str(year), value=amount))  # fmt: skip
+        if whole and is_number(amount):
+            each[int(year)].append(float(amount))
+    if not len(flows):
         faults.append(Fault("there are no flows", "give amounts by year"))
     if faults:
         raise DataError("The flows cannot be valued.", faults)
-    return known
+    return {year: math.fsum(amounts) for year, amounts in each.items()}

@@ -230,10 +230,10 @@ def ratio(
     if method == "delta":
         ends = estimate - critical * std_error, estimate + critical * std_error
         kind, notes = "bounded", () if found.kind == "bounded" else (_NO_UPPER,)
-    low, high = _written(ends, up - down)
     if kind == "bounded":
-        estimate, std_error = _written([estimate, std_error], up - down)
-    else:  # a denominator of next to nothing: the set is known, and the quotient is no number
+        estimate, std_error, low, high = _written([estimate, std_error, *ends], up - down)
+    else:  # a denominator of next to nothing: the set is known, and the quotient may be no number
+        low, high = _written(ends, up - down)
         estimate, std_error = (_or_missing(x, up - down) for x in (estimate, std_error))
     return RatioResult(estimate, std_error, low, high, kind, method, conf_level, notes)
 
@@ -259,18 +259,21 @@ def _or_zero(std_error: float) -> float:
 
 def _written(scaled: Iterable[float], power: int) -> list[float]:
     """The numbers in their own units, or a refusal where a float cannot hold one."""
-    numbers = [(value, shifted(value, power)) for value in scaled]
-    lost = any(
-        math.isfinite(value) and (math.isinf(back) or (back == 0 != value))
-        for value, back in numbers
+    given = list(scaled)
+    numbers = [shifted(value, power) for value in given]
+    too_large = any(
+        math.isinf(back) and math.isfinite(x) for x, back in zip(given, numbers, strict=True)
     )
+    # One that is 0 beside the others is 0; where all are, their digits are gone.
+    too_small = any(given) and not any(numbers)
+    lost = too_large or too_small
     if lost:
         fault = Fault(
             "the ratio or an end of its interval is too large or too small for a number",
             "give the two in other units, in millions say",
         )
         raise DataError("This ratio cannot be formed.", [fault])
-    return [back for _, back in numbers]
+    return numbers
 
 
 def _or_missing(value: float, power: int) -> float:

@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 from impact.core.inference import FloatArray, critical_value, infer
 from impact.display.digits import number_text
 from impact.value.amounts import Amount, Inference, plain, quotient
+from impact.value.costs import TOTAL, present_variance
 from impact.value.discounting import discount_factor, internal_rate_of_return
 from impact.value.flows import lacks_error, standard_error
 from impact.value.outcome_rows import Outcome, Terms, row
@@ -42,7 +43,7 @@ def return_rows(
     """
     social = social_cost(paid, cost_of_public_funds)
     value = math.fsum(social["present_value"])
-    error = math.sqrt(math.fsum((social["std_error"] * social["discount_factor"]) ** 2))
+    error = math.sqrt(present_variance(social, TOTAL))
     cost = Amount(value, error)
     gain = benefit.amount(benefit.yearly, terms)
     level, df = terms.joint.conf_level, terms.joint.df
@@ -75,7 +76,8 @@ def _internal_rate(benefit: Outcome, terms: Terms, social: pd.DataFrame) -> Infe
     nothing: Inference = infer([math.nan], [math.nan]).iloc[0].to_dict()
     years, gains, spread = _by_year(benefit, terms)
     costs = social.groupby("year")["amount"].agg(math.fsum)
-    errors = social.groupby("year")["std_error"].agg(lambda x: math.fsum(x**2))
+    undated = social.assign(discount_factor=1.0)
+    errors = {year: present_variance(lines, TOTAL) for year, lines in undated.groupby("year")}
     every = sorted({*years, *map(int, costs.index)})
     flow = {y: -float(costs.get(y, 0.0)) for y in every}
     for year, gain in zip(years, gains, strict=True):

@@ -136,6 +136,20 @@ def participants_per_cohort(
     return sample, tuple(notes)
 
 
+def at_risk_per_cohort(
+    effect: EffectResult, last: pd.DataFrame
+) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Participants who could have the event, per cohort: an effect on entry is one on firms that did not export, not on the whole roster."""
+    counts = effect.estimates["n_treated"].to_numpy()
+    sizes = {
+        int(g): int(counts[int(at)]) for g, at in zip(last["cohort"], last["position"], strict=True)
+    }
+    _refuse_weighted(effect, firm_cohorts(effect).isin(list(sizes)))
+    return sizes, (
+        f"Events of {effect.label} are counted among participants at risk of them in the sample: {sizes_text(sizes)}; a roster holds others, too.",
+    )
+
+
 def _refuse_weighted(effect: EffectResult, joined: pd.Series) -> None:
     """Refuse to count the firms of a weighted sample: each stands for an unknown number."""
     assert effect.firms is not None

@@ -11,7 +11,15 @@ from impact.core.errors import EstimationError
 from impact.engines import fixed_effects_schur as schur
 from impact.engines.fixed_effects import DenseProjection, Effects, effects_of
 from impact.engines.fixed_effects_iterative import IterativeProjection, projection
-from impact.engines.normal_equations import CollinearTerms, gram, refuse_collinear, solved, spreads
+from impact.engines.normal_equations import (
+    CollinearTerms,
+    Spanned,
+    gram,
+    independent,
+    refuse_collinear,
+    solved,
+    spreads,
+)
 
 SOLVERS = (DenseProjection, IterativeProjection)
 
@@ -216,6 +224,50 @@ def test_columns_that_are_spanned_are_named() -> None:
     with pytest.raises(CollinearTerms) as error:
         refuse_collinear(gram(x), spreads(x))
     assert error.value.columns == (2,)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 5))
+def test_independent_columns_are_those_that_raise_the_rank(seed: int, rank: int, more: int) -> None:
+    """Combinations stand anywhere among the columns; their units differ by orders of magnitude."""
+    rng = np.random.default_rng(seed)
+    basis = rng.normal(size=(rank, 60))
+    mixed = rng.integers(-2, 3, (more, rank)).astype(float) @ basis
+    x = np.concatenate([basis, mixed])[rng.permutation(rank + more)]
+    x *= 10.0 ** rng.integers(-6, 7, len(x))[:, None]
+    scaled = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
+    before, wanted = 0, []
+    for j in range(len(x)):
+        own = np.linalg.matrix_rank(scaled[: j + 1], tol=1e-7)
+        wanted += [j] if own > before else []
+        before = own
+    kept, spanned = independent(gram(x), spreads(x))
+    assert kept == wanted
+    for one in spanned:
+        at = list(one.others)
+        left = scaled[one.column] - (
+            np.linalg.lstsq(scaled[at].T, scaled[one.column])[0] @ scaled[at] if at else 0.0
+        )
+        assert np.linalg.norm(left) < 1e-6
+        assert all(j < one.column for j in at)
+
+
+def test_the_tolerance_of_a_pivot_is_that_of_fixest() -> None:
+    """A share of the square above 1e-9 is variation, one below is rounding."""
+    rng = np.random.default_rng(5)
+    x, noise = rng.normal(size=(2, 500))
+    for share, spanned in ((3e-5, []), (3e-6, [Spanned(1, (0,))])):
+        columns = np.stack([x, x + np.sqrt(1.2) * share / 3e-5 * 4e-5 * noise])
+        assert independent(gram(columns), spreads(columns))[1] == spanned
+
+
+def test_squares_that_are_not_about_means_are_seen_to_fail() -> None:
+    """Beside a constant, a column far from 0 would look like it; `impact.regress` takes the means off first."""
+    x = np.random.default_rng(5).normal(size=500)
+    raw = np.stack([np.ones(500), x + 1e6])
+    assert independent(gram(raw), spreads(raw))[0] == [0]
+    own = np.stack([raw[0], raw[1] - raw[1].mean()])
+    assert independent(gram(own), spreads(raw))[0] == [0, 1]
 
 
 def test_a_column_of_large_numbers_that_the_effects_take_is_rounding() -> None:

@@ -364,7 +364,7 @@ def test_cross_section_is_refused() -> None:
         ({"anticipation": 0.5}, "anticipation=0.5"),
         ({"anticipation": True}, "anticipation=True"),
         ({"speed": 3}, "has no option speed"),
-        ({"family": "poisson"}, "has the families gaussian"),
+        ({"family": "logit"}, "has the families gaussian, poisson"),
     ],
 )
 def test_wrong_options(asked: dict[str, Any], message: str) -> None:

@@ -288,7 +288,7 @@ def test_constant_covariates_are_no_covariates() -> None:
         ({"leave_one_out": "yes"}, "leave_one_out='yes'"),
         ({"by": 3}, "by=3 is not the name of a column"),
         ({"speed": 3}, "has no option speed"),
-        ({"family": "poisson"}, "has the families gaussian"),
+        ({"family": "logit"}, "has the families gaussian, poisson"),
     ],
 )
 def test_wrong_options(asked: dict[str, Any], message: str) -> None:

@@ -279,6 +279,14 @@ def test_no_effects_of_firms_is_the_pooled_model_and_is_said() -> None:
     assert any("estimated as 0: the model is the pooled one" in n for n in random.notes)
 
 
+def test_hausman_says_that_the_formula_has_no_effects_of_years() -> None:
+    panel = panel_of(frame_of("plain"))
+    said = "The formula has no effects of year"
+    assert said in impact.hausman("exports ~ d + size", panel).summary()
+    for years in ("C(year)", "i(year)"):
+        assert said not in impact.hausman(f"exports ~ d + size + {years}", panel).summary()
+
+
 def test_summary_of_hausman() -> None:
     got = impact.hausman("exports ~ d + size + C(year) + chamber", panel_of(frame_of("plain")))
     assert got.coefficients["term"].tolist() == ["d", "size"]  # years and chambers cannot differ

@@ -98,9 +98,7 @@ def test_refusals() -> None:
     with pytest.raises(EstimationError, match="in per cent and not"):
         share.percent()
     frame, _ = programme(firms=60, periods=4, cohorts=(3,), seed=1)
-    rows = frame.assign(size=np.random.default_rng(1).normal(size=len(frame)))
-    panel = impact.panel(rows, unit="firm", time="year", cohort="joined")
-    matched = impact.match(panel, on=["size"], distance="size")
+    panel = impact.panel(frame, unit="firm", time="year", cohort="joined")
     with pytest.raises(EstimationError, match="no mean outcome without the programme"):
-        impact.att(matched, "exports", method="matched_did").percent()
+        impact.att(panel, "exports", method="twfe").percent()
     assert "per cent" in share.summary()

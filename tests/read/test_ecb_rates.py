@@ -67,3 +67,13 @@ def test_without_the_package_the_message_says_what_to_install(monkeypatch):
             room.ecb_rates()
     finally:
         room._yearly.cache_clear()
+
+
+def test_a_package_without_its_file_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(room.resources, "files", lambda name: tmp_path)
+    room._yearly.cache_clear()
+    try:
+        with pytest.raises(MissingEngine, match="carries no eurofxref"):
+            room.ecb_rates()
+    finally:
+        room._yearly.cache_clear()

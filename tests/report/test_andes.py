@@ -115,3 +115,36 @@ def test_the_readme_shows_what_check_prints(capsys: pytest.CaptureFixture[str]) 
     readme = (ROOT / "README.md").read_text("utf-8")
     (shown,) = re.findall(r"a test compares it -->\n```\n(T1d.*?)\n```", readme, flags=re.S)
     assert shown in printed
+
+
+def test_values_of_exports_are_compared_in_growth(annex: Path) -> None:
+    """Zeros included, where a study says nothing else; and a further estimator stands beside the three."""
+    results = json.loads((annex / "results.json").read_text("utf-8"))
+    rows = [r for r in results["estimates"] if r["outcome"] == "exports_eur_2015"]
+    overall = {r["method"]: r for r in rows if r["method"].endswith("overall")}
+    assert set(overall) == {"matched_did, overall", "group_time, overall", "imputation, overall"}
+    labels = {n["label"] for n in results["numbers"]}
+    assert "exports: group-time effects, Poisson: overall, in per cent" in labels
+    assert "exports: imputation, Poisson: overall" in labels
+    assert any("Poisson, log points" in label for label in labels)
+
+
+def _disbursed(source: str | None = None) -> float:
+    """The budget by hand: what was disbursed, in euros of 2015, discounted at 3 % to its first year."""
+    level = pd.read_csv(DATA / "deflators.csv").query("area == 'EA'").set_index("year")["index"]
+    lines = pd.read_csv(DATA / "budget.csv")
+    constant = lines["disbursed"] * level[2015] / lines["year"].map(level)
+    present = constant / 1.03 ** (lines["year"] - lines["year"].min())
+    return float(present[(lines["source"] == source) | (source is None)].sum())
+
+
+def test_the_account_is_set_against_what_the_budget_says_was_disbursed(annex: Path) -> None:
+    results = json.loads((annex / "results.json").read_text("utf-8"))
+    value = {(r["outcome"], r["term"]): r for r in results["value"]}
+    assert value["", "cost"]["estimate"] == pytest.approx(_disbursed(), rel=1e-6)
+    per_euro, total = value["exports", "per_unit_of_cost"], value["exports", "present_value"]
+    assert per_euro["estimate"] == pytest.approx(total["estimate"] / _disbursed(), rel=1e-6)
+    assert per_euro["price_base"] == "prices of 2015"
+    shares = {r["source_of_funds"]: r["share"] for r in results["value_attribution"]}
+    assert shares["EU"] == pytest.approx(_disbursed("EU") / _disbursed(), rel=1e-6)
+    assert value["jobs", "cost_per_unit"]["estimate"] is None  # no job was put in

@@ -60,7 +60,8 @@ def check_effects(made: Made, outcome: str, **asked: Any) -> impact.MatchResult:
     """The matched effects in results.json are those of the verbs."""
     assert made.panel is not None
     matched = impact.match(made.panel, **asked)
-    effect = impact.att(matched, outcome, method="matched_did")
+    family = "poisson" if outcome.startswith("exports") else "gaussian"  # as a study has it
+    effect = impact.att(matched, outcome, method="matched_did", family=family)
     (row,) = estimates(made.results, outcome=outcome, method="matched_did, overall")
     known = effect.aggregate("overall").tidy().iloc[0]
     for key in ("estimate", "std_error", "n_treated", "n_control"):

@@ -91,6 +91,38 @@ def test_only_what_was_paid_out_is_a_cost():
     assert "not disbursed" in found[0][1]
 
 
+def test_of_a_budget_what_was_disbursed_counts():
+    table = costs(committed=100.0, disbursed=[60.0, 30.0, 10.0])
+    budget = table.drop(columns="amount")
+    assert present_value(discounted_costs(budget), "total") == 100
+    assert faults_of(budget.assign(disbursed=[60.0, 0.0, None]))[0][0] == "disbursed"
+    (found, *_) = faults_of(table.assign(amount=table["committed"]))
+    assert found == ("amount", "the amount is not what was disbursed, 60.0, at index 0")
+    (found,) = faults_of(budget.drop(columns="disbursed"))
+    assert found == ("committed", "the costs are committed and not disbursed")
+
+
+def test_decimal_amounts_are_numbers():
+    made = discounted_costs(costs(amount=[Decimal("60.5"), Decimal("30"), Decimal("10")]))
+    assert present_value(made, "total") == 100.5
+    assert faults_of(costs(amount=[Decimal("NaN"), 1.0, 1.0]))[0][0] == "amount"
+
+
+def test_messages_of_what_is_no_currency_rate_year_or_denominator():
+    assert set(faults_of(costs(currency=None))) == {
+        ("currency", f"the cost has no currency, at index {i}") for i in range(3)
+    }
+    assert faults_of(costs(), discount_rate="3%") == [
+        ("discount_rate", "a discount rate lies between 0 and 1")
+    ]
+    assert faults_of(costs(year=["2011", 2012, 2012])) == [
+        ("year", "the year is not a whole number, at index 0")
+    ]
+    assert faults_of(costs(), denominator=3) == [("denominator", "this is no denominator")]
+    with pytest.raises(DataError, match="choose from firms, total"):
+        discounted_costs(costs(source_of_funds="firms"))
+
+
 def test_several_currencies_need_rates():
     (found,) = faults_of(costs(currency=["EUR", "USD", "USD"]))
     assert found == ("currency", "the costs are in several currencies: EUR, USD")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from impact.core.errors import DataError
@@ -68,6 +69,10 @@ def test_years_may_be_missing_and_amounts_huge():
             "several rates make the flows worth nothing: 10.00 %, 20.00 %",
         ),
         ({2010: 100.0, 2011: -300.0, 2012: 250.0}, "no rate between"),
+        # (x - 1.1)(x - 1.100001): closer than any grid of rates.
+        ({2010: -1e6, 2011: 2_200_001.0, 2012: -1_210_001.1}, "10.0000 %, 10.0001 %"),
+        ({2010: -1.0, 2011: 0.005}, "no rate between"),
+        ({2010: -1.0, 2011: 21.0}, "no rate between"),
     ],
 )
 def test_flows_without_one_rate_say_so(flows, said):
@@ -76,9 +81,58 @@ def test_flows_without_one_rate_say_so(flows, said):
     assert said in found.reason
 
 
+@pytest.mark.parametrize(
+    ("flows", "rate"),
+    [
+        ({2010: -100.0, 2011: 220.0, 2012: -121.0}, 0.1),  # -100 (x - 1.1)^2: touched, not crossed
+        ({2010: -3.0, 2011: 1.0, 2012: 1.0, 2013: 1.0}, 0.0),
+        ({2010: -1.0, 2011: 11.0}, 10.0),
+        ({2010: 0.0, 2011: -100.0, 2012: 110.0, 2013: 0.0}, 0.1),
+        ({0: -1.0, 400: 5.0}, 5 ** (1 / 400) - 1),
+    ],
+)
+def test_rates_at_the_edges(flows, rate):
+    found = internal_rate_of_return(flows)
+    assert found.rate == pytest.approx(rate, abs=1e-15)
+    assert found.reason == ""
+
+
+@given(st.lists(st.integers(-9, 9), min_size=2, max_size=7))
+@settings(max_examples=150, deadline=None)
+def test_rates_are_counted_as_by_the_eigenvalues(amounts):
+    """The slow twin: roots of the polynomial as eigenvalues of its companion matrix, where these tell real from complex ones."""
+    roots = np.roots(amounts)
+    growth = roots[(np.abs(roots.imag) < 1e-9) & (roots.real > 0.02) & (roots.real < 10.9)].real
+    close = [abs(a - b) for i, a in enumerate(roots) for b in roots[:i]]
+    assume(not close or min(close) > 1e-3)
+    assume(not any(0.005 < x.real < 0.02 or 10.9 < x.real < 11.1 for x in roots))
+    found = internal_rate_of_return({2010 + i: float(a) for i, a in enumerate(amounts)})
+    if len(growth) == 1:
+        assert found.rate == pytest.approx(growth[0] - 1, abs=1e-9)
+    else:
+        assert math.isnan(found.rate)
+        assert found.reason.count(" %") >= len(growth)
+
+
+def test_amounts_of_one_year_are_added_up():
+    flows = pd.Series([-100.0, 60.0, 60.0], index=[2010, 2011, 2011])
+    assert net_present_value(flows, rate=0.0) == 20.0
+    assert internal_rate_of_return(flows).rate == pytest.approx(0.2)
+
+
 def test_flows_are_numbers():
     with pytest.raises(DataError, match="flows"):
         net_present_value({2010: math.nan}, rate=0.1)
+    with pytest.raises(DataError) as caught:
+        net_present_value({2010.5: 1.0, math.nan: 2.0, 2012: "x"}, rate=-1.0)
+    assert [f.problem for f in caught.value.faults] == [
+        "a yearly rate lies above -1",
+        "the year is not a whole number",
+        "the year is not a whole number",
+        "the amount is not a finite number",
+    ]
+    with pytest.raises(DataError, match="by year"):
+        net_present_value([1.0, 2.0], rate=0.1)
     with pytest.raises(DataError, match="no flows"):
         internal_rate_of_return({})
 

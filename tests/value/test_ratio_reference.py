@@ -152,10 +152,10 @@ def test_small_errors_do_not_cancel():
     assert rel(wrong, float(high - low)) > 1e-5
 
 
-def test_an_end_near_zero_and_an_end_far_away_keep_their_digits():
-    near = ratio((Z * (1 + 1e-9), 1.0), (5.0, 1.0))
-    _, low, _ = exact(Z * (1 + 1e-9), 1.0, 5.0, 1.0, 0.0)
-    assert rel(near.conf_low, float(low)) < 1e-9
-    far = ratio((5.0, 1.0), (Z * (1 + 1e-9), 1.0))
-    _, _, high = exact(5.0, 1.0, Z * (1 + 1e-9), 1.0, 0.0)
-    assert rel(far.conf_high, float(high)) < 1e-9
+@pytest.mark.parametrize("hair", [1e-6, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12])
+def test_an_end_near_zero_and_an_end_far_away_keep_their_digits(hair):
+    edge = Z * (1 + hair)
+    _, low, _ = exact(edge, 1.0, 5.0, 1.0, 0.3)
+    assert rel(ratio((edge, 1.0), (5.0, 1.0), cov=0.3).conf_low, float(low)) < 1e-12
+    _, _, high = exact(5.0, 1.0, edge, 1.0, 0.3)
+    assert rel(ratio((5.0, 1.0), (edge, 1.0), cov=0.3).conf_high, float(high)) < 1e-12

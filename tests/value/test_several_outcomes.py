@@ -258,6 +258,12 @@ def test_new_exporters_are_counted_once():
         0.1 * 2 + 0.3
     )
     assert "unit_years" not in set(got.tidy()["term"])
+    # Of three participants one more may be on the roster; only those at risk can enter.
+    roster = value({"new_exporters": effect(JOBS / 10)}, horizon=0, participants={2011: 9, 2012: 9})
+    assert line(roster, "total_at_horizon", "new_exporters")["n_participants"] == 3
+    assert (
+        "at risk of them in the sample: 3 (2 joined in 2011, 1 joined in 2012)" in roster.notes[0]
+    )
     assert line(got, "cost_per_unit", "new_exporters")["label"].endswith(
         "per net new exporter in the year of joining"
     )
@@ -372,6 +378,17 @@ def test_an_uncertain_cost_is_in_the_interval():
     want = impact.ratio((9e6, 1e6 * total["std_error"]), (101_000, 10_000))
     got = line(unsure, "total_per_million", "jobs")
     assert (got["conf_low"], got["conf_high"]) == pytest.approx((want.conf_low, want.conf_high))
+
+
+def test_the_delta_method_stands_beside_fieller_where_that_has_an_upper_bound():
+    row = line(value(), "cost_per_unit", "jobs")
+    total = line(value(), "total_at_horizon", "jobs")
+    want = impact.ratio((101_000.0, 0.0), (9.0, total["std_error"]), method="delta")
+    assert (row["delta_low"], row["delta_high"]) == pytest.approx((want.conf_low, want.conf_high))
+    assert row["conf_high"] > row["delta_high"]
+    weak = line(value(effect(JOBS, PSI * 100)), "cost_per_unit", "jobs")
+    assert math.isnan(weak["delta_high"])
+    assert "no upper bound" in weak["interval"]
 
 
 def test_geography_that_differs_is_refused():

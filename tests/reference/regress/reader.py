@@ -30,3 +30,26 @@ def packages() -> pd.DataFrame:
 def first_stages() -> pd.DataFrame:
     """Raw output of linearmodels: F statistics of first stages."""
     return pd.read_csv(HERE / "first_stages.csv", keep_default_na=False)
+
+
+def with_more_columns(rows: pd.DataFrame) -> pd.DataFrame:
+    """Columns that others span, and levels for `i()`."""
+    return rows.assign(
+        size=rows["sector"] * 2.5,
+        two=2 * rows["x"],
+        mix=rows["x"] - 3 * rows["z"] + 1,
+        trend=rows["year"],
+        one=1.0,
+        far=rows["x"] + 1e4,
+        again=3 * rows["q"] - rows["x"],
+        t=rows["year"] - 2003,
+        treat=rows["firm"] % 2,
+        sec=rows["sector"].map({0: "a", 1: "b", 2: "c", 3: "d"}),
+    )
+
+
+def collinear() -> pd.DataFrame:
+    """Raw output of pyfixest: formulas with collinear terms and with `i()`, one row per setting and term."""
+    return pd.read_csv(
+        HERE / "collinear.csv", keep_default_na=False, na_values={"std_error": ["", "nan"]}
+    )
