@@ -11,6 +11,7 @@ import numpy as np
 from impact.core.inference import FloatArray, infer, quantile_interval
 from impact.display.digits import number_text
 from impact.value.additionality import Additionality
+from impact.value.gross import GrossToNet
 from impact.value.ratio import ratio
 
 Inference = dict[str, Any]
@@ -54,7 +55,9 @@ class Amount:
         return np.asarray(self.value + self.std_error * normal, dtype=np.float64)
 
 
-def after(amount: Amount, additionality: Additionality, *, draws: int, seed: int) -> Amount:
+def after(
+    amount: Amount, additionality: Additionality | GrossToNet, *, draws: int, seed: int
+) -> Amount:
     """An effect after leakage, displacement, substitution and multiplier, which are independent of it.
 
     The standard error is that of a product of independent numbers; where one of the factors is a prior, the interval is of draws of effect x
@@ -99,9 +102,7 @@ def quotient(amount: Amount, cost: Amount, conf_level: float, df: float | None) 
     if amount.draws is not None:
         drawn = amount.draws / cost._drawn(len(amount.draws), 2)
         value = amount.value / cost.value
-        error = abs(value) * math.hypot(
-            amount.std_error / amount.value, cost.std_error / cost.value
-        )
+        error = math.hypot(amount.std_error, value * cost.std_error) / cost.value
         return plain(Amount(value, error, drawn), conf_level, df)
     found = ratio(
         (amount.value, amount.std_error), (cost.value, cost.std_error), conf_level=conf_level, df=df
@@ -140,6 +141,7 @@ def price(cost: Amount, units: Amount, conf_level: float, df: float | None) -> I
     if found.kind == "complement" and cost.std_error == 0:
         # The cost is positive, so that only the branch above zero is a price; the other is a loss.
         row["interval"] = _no_upper(found.conf_low)
+        row["conf_low"] = found.conf_low if math.isfinite(found.conf_low) else math.nan
     return {**nothing, **{k: row[k] for k in (*nothing, "kind", "interval")}, **delta}
 
 
@@ -168,4 +170,6 @@ def _drawn_price(
 
 
 def _no_upper(least: float) -> str:
+    if not math.isfinite(least):
+        return "no upper bound"
     return f"no upper bound (at least {number_text(least)} if the effect is positive)"

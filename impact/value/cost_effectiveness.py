@@ -15,7 +15,7 @@ from impact.core.money import Money
 from impact.display.digits import number_text
 from impact.display.numbers import format_number
 from impact.estimate.effect import EffectResult
-from impact.value.additionality import Additionality, as_additionality
+from impact.value.additionality import Additionality
 from impact.value.amounts import Amount, known
 from impact.value.costs import (
     discounted_costs,
@@ -24,6 +24,7 @@ from impact.value.costs import (
     present_variance,
 )
 from impact.value.flows import Persistence, persistence_shares, yearly_rows
+from impact.value.gross import GrossToNet, declared_additionality
 from impact.value.joint import joint
 from impact.value.labels import CostWords, OutcomeWords, funds_text, short_text, span_text
 from impact.value.outcome_rows import PER_COST, PRIMARY, Outcome, Terms, outcome_rows, row
@@ -219,7 +220,7 @@ def cost_effectiveness(
         years. What is carried on is labelled, and is an assumption.
     additionality : Additionality or mapping, optional
         Leakage, displacement, substitution and multiplier, as numbers or priors; see `impact.Additionality`. The effect is already net of what
-        would have happened anyway, so a deadweight is refused.
+        would have happened anyway, so a deadweight is refused; it is an assumption that may be declared where `gross` says that nothing was estimated.
     denominator : str or sequence of str
         Whose costs count: "public", "total", a source of funds, or several.
     outcome_unit : str
@@ -293,7 +294,7 @@ def cost_effectiveness(
     """
     arguments = dict(locals())
     shares = persistence_shares(persistence)
-    adjusted = as_additionality(additionality)
+    adjusted = declared_additionality(additionality, gross)
     paid = discounted_costs(
         costs, currency=currency, denominator=denominator, discount_rate=discount_rate, mid_year=mid_year,
         money=money, price_base=price_base, geography=geography,
@@ -534,9 +535,12 @@ def _notes(outcomes: list[Outcome], terms: Terms, paid: pd.DataFrame, horizon: i
             "Years carried on were not observed: they repeat the last observed effect, as declared, with its uncertainty and no other."
         )
     if terms.adjusted:
-        notes.append(
-            f"Totals are {terms.additionality.label()}, as declared; the effect itself is net of what would have happened anyway."
+        anyway = (
+            "no counterfactual was estimated, so the result is driven by assumptions"
+            if isinstance(terms.additionality, GrossToNet)
+            else "the effect itself is net of what would have happened anyway"
         )
+        notes.append(f"Totals are {terms.additionality.label()}, as declared; {anyway}.")
     assumed = paid[paid["counted"] & paid["assumed"]]
     if len(assumed):
         items = ", ".join(

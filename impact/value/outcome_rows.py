@@ -12,6 +12,7 @@ from impact.estimate.effect import EffectResult
 from impact.value.additionality import Additionality
 from impact.value.amounts import Amount, Inference, after, plain, price, quotient
 from impact.value.flows import lacks_error, standard_error, weights
+from impact.value.gross import GrossToNet
 from impact.value.joint import Joint
 from impact.value.labels import CostWords, OutcomeWords
 from impact.value.roles import Role
@@ -32,7 +33,7 @@ class Terms:
     joint: Joint
     cost: Amount
     words: CostWords
-    additionality: Additionality
+    additionality: Additionality | GrossToNet
     rate: float
     mid_year: bool
     draws: int

@@ -11,6 +11,7 @@ from impact.core.errors import EstimationError
 from impact.value.additionality import Additionality, as_additionality
 from impact.value.costs import counted_for, named_denominators
 from impact.value.flows import persistence_shares
+from impact.value.gross import declared_additionality
 from impact.value.outcome_rows import PER_COST
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _scenarios(
     for funds in (own["denominator"], *others):
         text = funds if isinstance(funds, str) else " and ".join(funds)
         yield "denominator", f"{text} cost", {"denominator": funds}, funds == own["denominator"]
-    mine = as_additionality(own["additionality"])
+    mine = declared_additionality(own["additionality"], own["gross"])
     for one in _with([as_additionality(after) for after in additionality], mine):
         text = "none taken off" if one == Additionality() else one.label()
         yield "additionality", text, {"additionality": one}, one == mine

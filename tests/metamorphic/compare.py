@@ -69,14 +69,18 @@ class Judge:
         minus: Sequence[str] = (),
         estimate_only: bool = False,
         p_value: bool = True,
+        by_place: bool = False,
     ) -> None:
         """Estimates differ by the factor `scale`, standard errors by `error`, statistics by both, counts of firms by `firms`.
 
-        `terms` names the rows that are compared, `without` those that are not, `minus` those whose sign changes, the others keeping theirs.
+        `terms` names the rows that are compared, `without` those that are not, `minus` those whose sign changes, the others keeping theirs; `by_place` takes
+        rows for the same whatever their terms are called.
         """
         spread = abs(scale) if error is None else error
         for unit, a, b in self.pairs(one, two):
             x, y = a.estimates.set_index("term"), b.estimates.set_index("term")
+            if by_place:
+                y = y.set_index(x.index)
             kept = [t for t in x.index if (not terms or t in terms) and t not in without]
             assert kept and set(kept) <= set(y.index), f"{unit}: {list(x.index)}, {list(y.index)}"
             x, y = x.loc[kept], y.loc[kept]

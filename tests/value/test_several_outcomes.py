@@ -320,6 +320,24 @@ def test_a_deadweight_beside_an_effect_is_double_counting():
         value(additionality={"deadweight": 0.4})
 
 
+def test_without_a_counterfactual_a_deadweight_is_an_assumption():
+    """The formula of the Additionality Guide: 9 gross jobs x (1 - .4)(1 - .25) 1.1."""
+    before_after = effect(estimand="change of participants")
+    declared = {"deadweight": 0.4, "displacement": 0.25, "multiplier": 1.1}
+    got = value(before_after, gross=True, additionality=declared)
+    row = line(got, "total_at_horizon", "jobs")
+    assert row["estimate"] == pytest.approx(9 * 0.6 * 0.75 * 1.1)
+    assert (row["basis"], row["status"]) == ("gross", "assumption")
+    assert "after deadweight 40" in row["label"] and "(assumed)" in row["label"]
+    assert "driven by assumptions" in " ".join(got.notes)
+    assert got.tornado(horizons=(1,), persistence=(0,))["base"].any()
+    unsure = value(before_after, gross=True, additionality={**declared, "deadweight": (0.4, 0.1)})
+    assert line(unsure, "total_at_horizon", "jobs")["std_error"] > row["std_error"]
+    with pytest.raises(DataError) as caught:
+        value(before_after, gross=True, additionality={"deadweight": 1.4, "displacment": 0.1})
+    assert [f.column for f in caught.value.faults] == ["deadweight", "displacment"]
+
+
 def test_displacement_and_multiplier_come_after_the_effect():
     plain, got = value(), value(additionality={"displacement": 0.25, "multiplier": 1.1})
     for term in ("total_at_horizon", "unit_years", "total_per_million"):

@@ -1,0 +1,52 @@
+"""Every relation on every estimator, with drawn data: the table of VALIDATION.md ("Metamorphic relations"), at its tolerances.
+
+Who is excepted, and why, stands in `table.APART`; a new estimator of `att` or method of `match` is picked up from the registry.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.metamorphic.compare import KINDS, Judge
+from tests.metamorphic.relations import RELATIONS
+from tests.metamorphic.subjects import OPTIONS, SUBJECTS, VARIANTS
+from tests.metamorphic.table import asked
+
+CASES = [(key, name) for key in RELATIONS for name in SUBJECTS if asked(SUBJECTS[name], key)]
+
+
+def run(key: str, name: str, examples: int) -> None:
+    """Draw data from a seed of its own for each case, and compare."""
+    subject, relation = SUBJECTS[name], RELATIONS[key]
+    averages = KINDS if subject.kind == "panel" and name not in VARIANTS else KINDS[:1]
+    judge = Judge(asked(subject, key), relation.tolerance, averages)
+    first = zlib.crc32(f"{key} {name}".encode()) % 10_000
+
+    @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
+    @given(st.integers(first, first + 10_000))
+    def holds(seed: int) -> None:
+        relation.check(subject, seed, judge)
+
+    holds()
+
+
+@pytest.mark.parametrize(("key", "name"), CASES, ids=[f"{k}-{n}" for k, n in CASES])
+def test_the_relation_holds(key: str, name: str) -> None:
+    subject = SUBJECTS[name]
+    often = subject.verb == "regress" or (subject.kind == "panel" and name not in VARIANTS)
+    run(key, name, 2 if often else 1)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(("key", "name"), CASES, ids=[f"{k}-{n}" for k, n in CASES])
+def test_the_relation_holds_in_many_draws(key: str, name: str) -> None:
+    run(key, name, 20)
+
+
+def test_options_are_those_of_registered_methods() -> None:
+    """A misspelt method would be one that nobody runs."""
+    assert set(OPTIONS) <= set(SUBJECTS)
