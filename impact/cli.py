@@ -85,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
 
     audit = commands.add_parser("audit", help="verdict and corrected sentence for published claims")
     audit.add_argument("claims", type=Path, help="claims.csv")
+    audit.add_argument(
+        "--results",
+        type=Path,
+        help="results.json of a study (the column estimate of the claims names its estimates), or a csv with subject, estimate, conf_low, conf_high",
+    )
     audit.add_argument("--lang", choices=("en", "es", "pt"), default="en", help="language")
     audit.set_defaults(run=_audit)
 
@@ -225,7 +230,7 @@ def _shown(path: Path) -> str:
 def _audit(options: argparse.Namespace) -> int:
     from impact.claims.audit import audit
 
-    print(audit(options.claims, lang=options.lang).summary())
+    print(audit(options.claims, options.results, lang=options.lang).summary())
     return 0
 
 

@@ -8,31 +8,41 @@ from pathlib import Path
 import pandas as pd
 
 from impact.claims import (  # noqa: F401  (each file registers its rule)
+    attribution,
+    dates,
     estimate,
+    funnel,
+    gross_or_net,
     implied,
+    intentions,
     listed,
+    more_than,
+    multiplier,
     of_and_above,
     one_figure,
     recompute,
+    scope,
     sources,
+    unit_costs,
+    whole_counts,
 )
 from impact.claims.book import Book
 from impact.claims.finding import VERDICT_WORDS, VERDICTS, Finding
+from impact.claims.study_results import checked_results, read_results
 from impact.claims.text import Text
 from impact.claims.unchecked import unchecked
-from impact.core.errors import DataError, Fault
 from impact.core.registry import METHODS
 from impact.display.numbers import Lang, require_language
 from impact.read.claims import check_claims, read_claims
-
-RESULT_COLUMNS = ("subject", "estimate", "conf_low", "conf_high")
-"""Columns of a table of a study's own estimates."""
 
 _HEADLINE = Text(
     "{n} claims of {sources} sources: {counts}.",
     "{n} afirmaciones de {sources} fuentes: {counts}.",
     "{n} afirmações de {sources} fontes: {counts}.",
 )
+_REMARKS = ("R6", "R7", "R8", "R9", "R10", "R11", "R13", "R14", "R15")
+"""Rules that can refute a claim and not confirm it: where they find nothing wrong, what would be needed is still said."""
+
 _TRUE = Text("True sentence", "Frase cierta", "Frase verdadeira")
 
 
@@ -172,7 +182,9 @@ class AuditResult:
 
 
 def audit(
-    claims: pd.DataFrame | str | Path, results: pd.DataFrame | None = None, lang: str = "en"
+    claims: pd.DataFrame | str | Path,
+    results: pd.DataFrame | str | Path | None = None,
+    lang: str = "en",
 ) -> AuditResult:
     """Check published claims against their own arithmetic, each other and a study's estimates.
 
@@ -180,9 +192,10 @@ def audit(
     ----------
     claims : DataFrame or path
         A table or file with the columns of `impact.read.claims.CLAIM_COLUMNS`.
-    results : DataFrame, optional
+    results : DataFrame or path, optional
         A study's own estimates: `subject, estimate, conf_low, conf_high`, one row per subject of
-        the claims, in the unit of the claim.
+        the claims, in the unit of the claim; or such a file; or the results.json of a study, whose
+        estimates the column `estimate` of the claims names (see `impact.claims.study_results`).
     lang : {"en", "es", "pt"}
         Language of arithmetic, reasons and sentences.
 
@@ -216,9 +229,14 @@ def audit(
     """
     language = require_language(lang)
     frame = check_claims(claims) if isinstance(claims, pd.DataFrame) else read_claims(claims)
-    book = Book.of(frame, _checked_results(results))
+    own = results
+    if isinstance(own, str | Path):
+        own = read_results(own, frame)
+    elif own is not None:
+        own = checked_results(own)
+    book = Book.of(frame, own)
     found = [finding for rule in METHODS.of("audit") for finding in rule.function(book)]
-    reached = {finding.claim_id for finding in found}
+    reached = {f.claim_id for f in found if f.verdict != "unverifiable" or f.rule not in _REMARKS}
     found += [unchecked(book, claim) for claim in book.claims if claim.claim_id not in reached]
     place = {claim.claim_id: i for i, claim in enumerate(book.claims)}
     found.sort(key=lambda finding: (place[finding.claim_id], _rule_order(finding.rule)))
@@ -235,24 +253,3 @@ def _rule_order(rule: str) -> tuple[int, str]:
     """R2 before R12; rules without a number last."""
     digits = rule.removeprefix("R")
     return (int(digits), "") if digits.isdigit() else (10_000, rule)
-
-
-def _checked_results(results: pd.DataFrame | None) -> pd.DataFrame | None:
-    if results is None:
-        return None
-    refused = "The results cannot be compared with the claims."
-    faults = [
-        Fault("the column is missing", f"give {', '.join(RESULT_COLUMNS)}", column=column)
-        for column in RESULT_COLUMNS
-        if column not in results.columns
-    ]
-    if faults:
-        raise DataError(refused, faults)
-    repeated = results.loc[results["subject"].duplicated(), "subject"]
-    faults = [
-        Fault("the subject stands twice", "keep one estimate", column="subject", value=subject)
-        for subject in repeated
-    ]
-    if faults:
-        raise DataError(refused, faults)
-    return results.loc[:, list(RESULT_COLUMNS)]

@@ -25,6 +25,7 @@ class Claim:
     subject: str
     indicator: str
     unit: str
+    period: str
     geography: str
     programme: str
     kind: str
@@ -37,6 +38,10 @@ class Claim:
     part_of: str
     numerator: str
     listed: str
+    basis: str
+    price_base: str
+    stage: float
+    estimate: str
 
     @property
     def teller(self) -> str:

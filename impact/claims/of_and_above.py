@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
-from impact.claims.readings import OF, Readings, readings, true_sentence
+from impact.claims.readings import Readings, readings, true_sentence
 from impact.claims.text import NOTHING, Text, number, percent, say
 from impact.core.registry import METHODS
+from impact.read.claim_phrases import reading_of
+from impact.read.claim_wordings import ABOVE, OF
 
 RULE = "R2"
 
@@ -37,6 +39,17 @@ _CUT_OFF = Text(
     "{reason}; its further digits were cut off, not rounded",
     "{reason}; sus demás dígitos se cortaron, no se redondearon",
     "{reason}; os restantes algarismos foram cortados, não arredondados",
+)
+
+_PHRASE_ABOVE = Text(
+    "{reason}; the phrase itself says above the target, and the file of the target",
+    "{reason}; la frase misma dice por encima de la meta, y el archivo de la meta",
+    "{reason}; a própria frase diz acima da meta, e o ficheiro da meta",
+)
+_PHRASE_OF = Text(
+    "{reason}; the phrase itself says of the target, and the file above the target",
+    "{reason}; la frase misma dice de la meta, y el archivo por encima de la meta",
+    "{reason}; a própria frase diz da meta, e o ficheiro acima da meta",
 )
 
 
@@ -68,6 +81,9 @@ def _finding(claim: Claim, found: Readings) -> Finding:
     reason = say(reason, stated=percent(claim.stated_ratio, decimals))
     if not found.fits:
         reason = say(_CUT_OFF, reason=reason)
+    said = reading_of(claim.phrase)
+    if said is not None and said != claim.stated_as:
+        reason = say(_PHRASE_ABOVE if said == ABOVE else _PHRASE_OF, reason=reason)
     of = found.values[OF].value
     return Finding(
         claim.claim_id,

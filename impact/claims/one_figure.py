@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
-from impact.claims.readings import OF, Readings, readings, true_sentence
+from impact.claims.readings import Readings, readings, true_sentence
 from impact.claims.text import NOTHING, Text, by_language, joined, number, percent, say
 from impact.core.registry import METHODS
+from impact.read.claim_wordings import OF
 
 RULE = "R3"
 

@@ -8,10 +8,9 @@ from decimal import ROUND_DOWN, Decimal
 
 from impact.claims.book import Claim
 from impact.claims.text import Text, by_language
+from impact.read.claim_wordings import ABOVE, OF
 from impact.value.targets import target_sentence
 from impact.value.windows import Window, quotient, stated_window
-
-OF, ABOVE = "per_cent_of_target", "per_cent_above_target"
 
 
 @dataclass(frozen=True, slots=True)

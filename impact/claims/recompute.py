@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
-from impact.claims.readings import ABOVE, OF, Readings, readings, true_sentence
+from impact.claims.readings import Readings, readings, true_sentence
 from impact.claims.text import NOTHING, Text, number, percent, quantity, say, window
 from impact.core.registry import METHODS
+from impact.read.claim_wordings import ABOVE, OF
 from impact.value.windows import Window, exactly, product, quotient, stated_window
 
 RULE = "R1"

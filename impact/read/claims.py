@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from impact.core.errors import DataError, Fault
+from impact.read.claim_phrases import reading_of
 
 KINDS = ("target_vs_achieved", "achievement", "plan", "input", "context")
 """What a claim is: a target with its achievement, one of the two, money put in, background."""
@@ -38,11 +39,14 @@ READINGS = ("per_cent_of_target", "per_cent_above_target", "per_cent_of", "ratio
 CLAIM_COLUMNS = (
     "claim_id", "source", "publisher", "phrase", "subject", "indicator", "unit", "period",
     "geography", "programme", "kind", "qualifier", "target", "achieved", "stated_ratio",
-    "stated_as", "stated_decimals", "part_of", "numerator", "listed", "basis", "note",
+    "stated_as", "stated_decimals", "part_of", "numerator", "listed", "basis", "price_base",
+    "stage", "estimate", "note",
 )  # fmt: skip
 """Columns of a claims file, in order."""
 
-CLAIM_OPTIONAL = ("publisher", "part_of", "numerator", "listed", "basis", "note")
+CLAIM_OPTIONAL = (
+    "publisher", "part_of", "numerator", "listed", "basis", "price_base", "stage", "estimate", "note",
+)  # fmt: skip
 """Columns that a claims file may leave out; they are then empty."""
 
 BUDGET_COLUMNS = (
@@ -62,7 +66,7 @@ _GROUPED = re.compile(r"-?\d{1,3}([.,  ]\d{3})+([.,]\d+)?")
 _SLUG = re.compile(r"[a-z0-9_]+")
 
 _ADDED = ("row", "share_decimals")  # columns that reading adds
-_FIGURES = ("target", "achieved", "stated_ratio", "stated_decimals")
+_FIGURES = ("target", "achieved", "stated_ratio", "stated_decimals", "stage")
 _AMOUNTS = ("amount_eur", "share_of_total", "share_decimals")
 
 Row = Mapping[str, str]
@@ -333,15 +337,23 @@ def _claims_frame(rows: list[dict[str, str]], header: list[str], file: str) -> p
     return _typed(rows, numbers, CLAIM_COLUMNS, _FIGURES)
 
 
-def _check_claim(contract: _Contract, row: Row) -> dict[str, float]:
+def _check_claim(contract: _Contract, row: dict[str, str]) -> dict[str, float]:
     needed = ("claim_id", "source", "phrase", "subject", "indicator", "unit")
     contract.filled(row, needed)
     contract.slug(row, ("claim_id", "subject"))
     contract.one_of(row, "kind", KINDS)
     contract.one_of(row, "qualifier", QUALIFIERS)
+    if row["stated_ratio"] and not row["stated_as"] and row["kind"] == "target_vs_achieved":
+        row["stated_as"] = (
+            reading_of(row["phrase"]) or ""
+        )  # what the words say, where the file leaves it to them
     contract.one_of(row, "stated_as", READINGS, empty=True)
     contract.phrase(row)
     numbers = {column: contract.number(row, column) for column in _FIGURES}
+    if numbers["stage"] < 1 or numbers["stage"] % 1 > 0:
+        contract.fault(
+            row, "stage", "not a place in a funnel", "write 1, 2, 3, ... or leave it empty"
+        )
     _check_figures(contract, row)
     _check_ratio(contract, row, numbers["stated_ratio"], numbers["stated_decimals"])
     return numbers

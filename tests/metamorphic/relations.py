@@ -123,9 +123,7 @@ def unit(subject: Subject, seed: int, judge: Judge) -> None:
 @relation("4 constant", "a constant added to the outcome", 1e-9)
 def constant(subject: Subject, seed: int, judge: Judge) -> None:
     frame = subject.drawn(seed)
-    judge.same(
-        subject.fit(frame), subject.fit(moved(subject, frame, 7.0)), without=("Intercept",)
-    )
+    judge.same(subject.fit(frame), subject.fit(moved(subject, frame, 7.0)), without=("Intercept",))
 
 
 @relation("4 firms", "a constant of each firm and each year added to the outcome", 1e-9)
@@ -168,7 +166,10 @@ def collinear(subject: Subject, seed: int, judge: Judge) -> None:
     frame["double"] = 2 * frame[covariate_of(subject)]
     two = with_covariate(subject, frame, "double")
     judge.same(with_covariate(subject, frame), two)
-    if subject.method not in ("exact", "coarsened"):  # cells of both are those of one: nothing is dropped
+    if subject.method not in (
+        "exact",
+        "coarsened",
+    ):  # cells of both are those of one: nothing is dropped
         judge.said(two, "double")
 
 
@@ -275,15 +276,19 @@ def once(subject: Subject, seed: int, judge: Judge) -> None:
     some = some.groupby("firm").tail(1).head(3)
     alone = some.assign(firm=some["firm"] + 5000)
     if subject.cross:
-        alone = alone.assign(**{c: np.nan for c in ("size", "age", "sector")})
+        alone = alone.assign(**dict.fromkeys(("size", "age", "sector"), np.nan))
     one, two = subject.fit(frame), subject.fit(pd.concat([frame, alone], ignore_index=True))
-    judge.same(one, two, firms=None, p_value=False)  # of which the clusters, and with them t, are more
+    judge.same(
+        one, two, firms=None, p_value=False
+    )  # of which the clusters, and with them t, are more
     if subject.verb == "regress":
         judge.said(two, "3 levels of firm have a single row")
     elif subject.verb != "panel_model":
         for unit in judge.units:
             more = left_out(two[unit]) - left_out(one[unit])
-            assert more in (3, 6), f"{unit}: {more} more are said to be left out, not 3"  # stacks: once more
+            assert more in (3, 6), (
+                f"{unit}: {more} more are said to be left out, not 3"
+            )  # stacks: once more
 
 
 @relation("12 zeros", "firms whose outcome is always 0 added", 1e-9)
@@ -296,7 +301,9 @@ def zeros(subject: Subject, seed: int, judge: Judge) -> None:
     one, two = subject.fit(frame), subject.fit(pd.concat([frame, nothing], ignore_index=True))
     judge.same(one, two, firms=None)
     if subject.kind == "regress":
-        judge.said(two, "1 level of region" if subject.family == "logit" else "3 levels of firm")
+        already = int((frame.groupby("firm")[outcome_of(subject)].max() == 0).sum())
+        logit = subject.family == "logit"
+        judge.said(two, "1 level of region" if logit else f"{3 + already} levels of firm")
 
 
 # --- 13 and 14: who is not compared ----------------------------------------------------------------------------------------------------------
@@ -353,9 +360,7 @@ def unused(subject: Subject, seed: int, judge: Judge) -> None:
         noise = rng.uniform(0, 50, size=len(early))
         if subject.family == "logit":
             noise = rng.integers(0, 2, size=len(early))
-        one, two = (
-            subject.fit(pd.concat([frame, early.assign(y=y)])) for y in (early["y"], noise)
-        )
+        one, two = (subject.fit(pd.concat([frame, early.assign(y=y)])) for y in (early["y"], noise))
         judge.bytes(one, two)
 
 

@@ -357,7 +357,14 @@ def _matches() -> list[Subject]:
     for name, (method, options) in (asked | FURTHER_MATCHES).items():
         units = matched_units("matched", name)
         subject = Subject(
-            f"match, {name}", "cross-section", units, cross_section, of_match, "match", method, options
+            f"match, {name}",
+            "cross-section",
+            units,
+            cross_section,
+            of_match,
+            "match",
+            method,
+            options,
         )
         found.append(subject)
     for name, (method, options) in asked.items():

@@ -91,7 +91,9 @@ def test_optional_columns_may_be_left_out(tmp_path):
     columns = [column for column in CLAIM_COLUMNS if column not in CLAIM_OPTIONAL]
     row = {key: value for key, value in CLAIM.items() if key in columns}
     frame = read_claims(written(tmp_path, [row], columns))
-    assert (frame[list(CLAIM_OPTIONAL)] == "").all(axis=None)
+    words = [column for column in CLAIM_OPTIONAL if column != "stage"]
+    assert (frame[words] == "").all(axis=None)
+    assert frame["stage"].isna().all()
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(tmp_path):
@@ -173,8 +175,12 @@ def test_missing_and_unknown_columns_are_both_named(tmp_path):
 
 
 def test_a_ratio_and_its_reading_come_together(tmp_path):
-    (fault,) = faults_of(read_claims, claims_file(tmp_path, {"stated_as": ""}))
+    unclear = {"stated_as": "", "phrase": "un aumento de 205%"}
+    (fault,) = faults_of(read_claims, claims_file(tmp_path, unclear))
     assert (fault.column, fault.row) == ("stated_as", 2)
+    # Where the words say it, they are what is read.
+    frame = read_claims(claims_file(tmp_path, {"stated_as": "", "phrase": "superada en 205%"}))
+    assert frame["stated_as"].iloc[0] == "per_cent_above_target"
     (fault,) = faults_of(
         read_claims, claims_file(tmp_path, {"stated_ratio": "", "stated_decimals": ""})
     )

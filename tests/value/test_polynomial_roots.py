@@ -50,6 +50,7 @@ def test_every_root_is_found_once(roots, without, lead):
 def test_ends_and_nothing():
     assert roots_between(made_from([LOW, HIGH], Fraction(1)), LOW, HIGH) == [HIGH]
     assert roots_between(made_from([Fraction(1)], Fraction(1)), LOW, HIGH) == [1]
+    assert roots_between(made_from([LOW], Fraction(1)), LOW, HIGH) == []
     assert roots_between([], LOW, HIGH) == []
     assert roots_between([Fraction(0), Fraction(5)], LOW, HIGH) == []
 

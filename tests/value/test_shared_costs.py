@@ -81,6 +81,8 @@ def test_the_parts_of_an_estimated_line_err_together():
     # All parts together err as the line did; one unit's part errs in proportion to it.
     assert present_variance(got) == present_variance(discounted_costs(table)) == 100.0
     assert present_variance(got[got["activity"] == "training"]) == 7.5**2
+    two = share_costs(table.assign(std_error=[0.0, 8.0, 6.0]), {"missions": 1, "training": 1})
+    assert present_variance(discounted_costs(two)) == pytest.approx(8.0**2 + 6.0**2)
 
 
 def test_a_line_shared_twice_says_both_keys_and_is_still_one_line():

@@ -1,0 +1,97 @@
+"""R7: are results of the whole money set against the money of one who paid?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from impact.claims.book import Book, Claim
+from impact.claims.finding import Finding
+from impact.claims.text import NOTHING, Text, number, percent, quantity, say
+from impact.core.registry import METHODS
+from impact.value.windows import Window, exactly, product, quotient, stated_window
+
+RULE = "R7"
+
+_SUM = Text(*["{ratio} × {share} = {whole}; 100 / {bare} = {factor}"] * 3)
+_ONE_FUNDER = Text(
+    "the contribution is {share} of the cost: to set all results against it counts them {factor} times",
+    "la contribución es el {share} del costo: atribuirle todos los resultados los cuenta {factor} veces",
+    "a contribuição é {share} do custo: atribuir-lhe todos os resultados conta-os {factor} vezes",
+)
+_NOT_SAID = Text(
+    "the text does not say which share of the cost the contribution is, so that the share of the results that is due to it is not known",
+    "el texto no dice qué parte del costo es la contribución, de modo que no se sabe qué parte de los resultados le corresponde",
+    "o texto não diz que parte do custo é a contribuição, pelo que não se sabe que parte dos resultados lhe cabe",
+)
+_UNKNOWN = Text("share of the cost: –", "parte del costo: –", "parte do custo: –")
+_WHOLE = Text(
+    "the contribution is the whole cost",
+    "la contribución es la totalidad del costo",
+    "a contribuição é a totalidade do custo",
+)
+_SENTENCE = Text(
+    "Per euro of total cost that is {whole}; {share} of the results may be attributed to the contribution.",
+    "Por euro de costo total son {whole}; a la contribución se le puede atribuir el {share} de los resultados.",
+    "Por euro de custo total são {whole}; à contribuição pode atribuir-se {share} dos resultados.",
+)
+
+
+@METHODS.register(
+    "audit",
+    RULE,
+    summary="all results set against one funder's share of the cost",
+    takes=("claims",),
+    needs=("a ratio over a contribution", "its share of the cost"),
+    reference="result x share of the cost; a ratio over one contribution is 1 / share too large",
+)
+def attribution(book: Book) -> Iterator[Finding]:
+    """Say what a ratio over one contribution is per euro of the whole cost."""
+    for claim in book.claims:
+        base = book.find(claim.part_of)
+        if claim.stated_as == "ratio" and base is not None and base.kind == "input":
+            yield _finding(claim, base)
+
+
+def _finding(claim: Claim, base: Claim) -> Finding:
+    if base.stated_as != "per_cent_of" or math.isnan(base.stated_ratio):
+        return Finding(
+            claim.claim_id,
+            RULE,
+            "unverifiable",
+            quantity="attributable share",
+            arithmetic=_UNKNOWN,
+            reason=_NOT_SAID,
+        )
+    decimals = 0 if math.isnan(base.stated_decimals) else int(base.stated_decimals)
+    share = base.ratio_window()
+    ratio = stated_window(claim.stated_ratio, claim.qualifier, claim.stated_decimals)
+    whole = _hundredth(product(ratio, share))
+    factor = quotient(exactly(100.0), share)
+    all_of_it = share.value >= 100
+    words = {
+        "ratio": number(claim.stated_ratio),
+        "bare": number(base.stated_ratio, decimals),
+        "share": percent(base.stated_ratio, decimals),
+        "factor": number(factor.value, 3),
+    }
+    return Finding(
+        claim.claim_id,
+        RULE,
+        "holds" if all_of_it else "wording",
+        quantity="per unit of total cost",
+        unit=claim.unit,
+        stated=claim.stated_ratio,
+        value=whole.value,
+        low=whole.low,
+        high=whole.high,
+        arithmetic=say(_SUM, whole=number(whole.value, 2), **words),
+        reason=_WHOLE if all_of_it else say(_ONE_FUNDER, **words),
+        sentence=NOTHING
+        if all_of_it
+        else say(_SENTENCE, whole=quantity(round(whole.value, 2), claim.unit), **words),
+    )
+
+
+def _hundredth(of: Window) -> Window:
+    return Window(of.value / 100, of.low / 100, of.high / 100, of.low_open, of.high_open)
