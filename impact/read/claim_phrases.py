@@ -26,7 +26,7 @@ _INTENDED = re.compile(
 )
 _CAUSED = re.compile(
     r"\bcreat(?:ed|es|ion)\b|\bgenerat\w+|\bincreased\b|\bthanks\s+to\b|\bled\s+to\b|\bbrought\b|\bcontribut\w+"
-    r"|\bcre[oó]\b|\bcreación\b|\bgener(?:ó|aron|ar|ando|ación)\b|\bgracias\s+a\b|\baument(?:ó|aron)\b|\bincrement(?:ó|aron)\b|\blogr(?:ó|aron)\b"
+    r"|\bcre(?:ó|aron|ando)\b|\bcreación\b|\bgener(?:ó|aron|ar|ando|ación)\b|\bgracias\s+a\b|\baument(?:ó|aron)\b|\bincrement(?:ó|aron)\b|\blogr(?:ó|aron)\b"
     r"|\bcriou\b|\bcriaç(?:ão|ões)\b|\bger(?:ou|aram|ação)\b|\bgraças\s+a\b|\baument(?:ou|aram)\b|\bcriaram\b",
     re.IGNORECASE,
 )
@@ -41,10 +41,10 @@ def reading_of(phrase: str) -> str | None:
     ['per_cent_above_target', 'per_cent_of_target', None]
     """
     above = _ABOVE.search(phrase) is not None
-    of = _OF.search(phrase) is not None
+    # "Por encima de la meta" holds "de la meta": only what is left beside words of excess speaks of the target.
+    of = _OF.search(_ABOVE.sub(" ", phrase)) is not None
     if above == of:
-        # "superó la meta en 5 %" holds "la meta"; words of excess decide beside it.
-        return ABOVE if above and _ABOVE.search(_OF.sub(" ", phrase)) else None
+        return None
     return ABOVE if above else OF
 
 

@@ -22,6 +22,7 @@ _SCALED = ["estimate", "std_error", "conf_low", "conf_high"]
 
 QUANTITIES = {
     ("value_added", PER_COST): "value added per unit of cost",
+    ("exports", PER_COST): "exports per unit of cost",
     ("profit", PER_COST): "profit per unit of cost",
     ("tax", PER_COST): "tax per unit of cost",
 }
@@ -111,7 +112,7 @@ def benchmarks_beside(value: ValueResult) -> pd.DataFrame:
             # Gross figures, and those after displacement, are not what was published.
             same = line["basis"] == "net" and value.arguments["additionality"] is None
             found = compared(
-                quantity, float(line["estimate"]), COMPARABLE[quantity] if same else None
+                quantity, float(line["estimate"]), COMPARABLE.get(quantity) if same else None
             )
             parts.append(found.assign(outcome=line["outcome"], label=line["label"]))
     if not parts:

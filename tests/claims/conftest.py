@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -29,6 +30,15 @@ PAIR = {
     "stated_decimals": 0,
 }
 NO_RATIO = {"stated_ratio": None, "stated_as": "", "stated_decimals": None}
+
+
+CLAIMS = Path(__file__).resolve().parents[2] / "data_raw" / "al_invest" / "claims.csv"
+
+
+@pytest.fixture(scope="session")
+def published():
+    """The audit of the five published texts."""
+    return audit(CLAIMS)
 
 
 @pytest.fixture(scope="session")
