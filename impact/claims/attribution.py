@@ -50,10 +50,10 @@ def attribution(book: Book) -> Iterator[Finding]:
     for claim in book.claims:
         base = book.find(claim.part_of)
         if claim.stated_as == "ratio" and base is not None and base.kind == "input":
-            yield _finding(claim, base)
+            yield _finding(book, claim, base)
 
 
-def _finding(claim: Claim, base: Claim) -> Finding:
+def _finding(book: Book, claim: Claim, base: Claim) -> Finding:
     if base.stated_as != "per_cent_of" or math.isnan(base.stated_ratio):
         return Finding(
             claim.claim_id,
@@ -69,6 +69,8 @@ def _finding(claim: Claim, base: Claim) -> Finding:
     whole = _hundredth(product(ratio, share))
     factor = quotient(exactly(100.0), share)
     all_of_it = share.value >= 100
+    top = book.find(claim.numerator)
+    formed = top is None or (top.geography, top.programme) == (base.geography, base.programme)
     words = {
         "ratio": number(claim.stated_ratio),
         "bare": number(base.stated_ratio, decimals),
@@ -78,7 +80,8 @@ def _finding(claim: Claim, base: Claim) -> Finding:
     return Finding(
         claim.claim_id,
         RULE,
-        "holds" if all_of_it else "wording",
+        # A ratio that cannot be formed has nothing to attribute: it stays undefined, as R6 finds it.
+        "holds" if all_of_it else "wording" if formed else "undefined",
         quantity="per unit of total cost",
         unit=claim.unit,
         stated=claim.stated_ratio,

@@ -10,12 +10,12 @@ from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
 from impact.claims.text import NOTHING, Part, Text, quantity, say
 from impact.core.registry import METHODS
-from impact.read.claim_phrases import claims_effect
+from impact.read.claim_phrases import claims_change, claims_effect
 
 RULE = "R8"
 
-RESULTS = ("jobs", "EUR", "USD", "EUR per EUR", "USD per USD")
-"""Units of results; what a programme did itself (firms served, nuclei formed) needs no counterfactual."""
+RESULTS = ("jobs", "EUR", "USD")
+"""Units of results; what a programme did itself (firms served, nuclei formed) needs no counterfactual, and a ratio has that of its numerator."""
 
 _NET = re.compile(r"\bnet\b", re.IGNORECASE)
 _GROSS = re.compile(r"\bgross\b", re.IGNORECASE)
@@ -59,7 +59,7 @@ def gross_or_net(book: Book) -> Iterator[Finding]:
     for claim in book.claims:
         if claim.kind not in ("achievement", "target_vs_achieved"):
             continue
-        increased = claim.unit == "firms" and claims_effect(claim.phrase) and not claim.has_pair
+        increased = claim.unit == "firms" and claims_change(claim.phrase) and not claim.has_pair
         if claim.unit in RESULTS or increased:
             yield _finding(claim)
 

@@ -93,5 +93,9 @@ def _finding(indirect: Claim, direct: Claim) -> Finding:
         high=allowed.high,
         arithmetic=say(_SUM, **bare),
         reason=say(_TOO_LARGE if large else _POSSIBLE, **words),
-        sentence=say(_SENTENCE, **words) if large else NOTHING,
+        sentence=_capital(say(_SENTENCE, **words)) if large else NOTHING,
     )
+
+
+def _capital(of: Text) -> Text:
+    return Text(*[words[:1].upper() + words[1:] for words in (of.en, of.es, of.pt)])

@@ -32,6 +32,12 @@ _CAUSED = re.compile(
 )
 
 
+_CHANGED = re.compile(
+    r"\bincreas\w+|\bimprov\w+|\baument(?:ó|aron|ando|aram|ou)\b|\bincrement(?:ó|aron|ando)\b|\bmejor(?:ó|aron)\b|\bmelhor(?:ou|aram)\b",
+    re.IGNORECASE,
+)
+
+
 def reading_of(phrase: str) -> str | None:
     """What a phrase says that a percentage of a target is; nothing where it says neither, or both.
 
@@ -57,6 +63,17 @@ def intends(phrase: str) -> bool:
     (True, False)
     """
     return _INTENDED.search(phrase) is not None
+
+
+def claims_change(phrase: str) -> bool:
+    """Whether a phrase says that something of the firms themselves changed: exports that increased, not nuclei that were created.
+
+    Examples
+    --------
+    >>> claims_change("6 500 SMEs increased their exports"), claims_change("created 22 Nuclei, benefiting 341 SMEs")
+    (True, False)
+    """
+    return _CHANGED.search(phrase) is not None
 
 
 def claims_effect(phrase: str) -> bool:

@@ -29,6 +29,14 @@ def test_jobs(fact, verdicts, basis, phrase, verdict):
             {"one": "wording"},
         ),
         ({"unit": "nuclei", "phrase": "created 22 nuclei"}, {}),
+        (
+            {
+                "unit": "firms",
+                "phrase": "created 22 nuclei, benefiting 341 firms",
+                "basis": "gross",
+            },
+            {},
+        ),
         ({"unit": "EUR", "kind": "input", "phrase": "a contribution of 50 million"}, {}),
         ({"unit": "jobs", "kind": "plan", "target": 5, "phrase": "5 jobs"}, {}),
     ],

@@ -67,7 +67,10 @@ def test_size_with_eight_regions_where_normal_critical_values_fail() -> None:
 @pytest.mark.parametrize("staggered", [False, True])
 @pytest.mark.parametrize("clusters", [8, 12, 20])
 def test_size(clusters: int, staggered: bool) -> None:
-    """Few patterns, drawn alike for every programme, would shift the size of all: up to 12 regions all are taken, and of 20 many. From 12 on the size lies in 3.5-6.5 %; with 8 it does not, and a note says so. Normal critical values fail throughout."""
+    """From 12 regions on the size lies in 3.5-6.5 %; with 8 it does not, and a note says so. Normal critical values fail throughout.
+
+    Few patterns, drawn alike for every programme, would shift the size of all: up to 12 regions every pattern is taken, and of 20 many.
+    """
     size = rejections(clusters, staggered, list(DESIGNS), 2_000, 9_999)
     print(f"\n{clusters} regions, {'staggered' if staggered else 'one year'}\n{(100 * size).round(1).unstack()}")  # fmt: skip
     limits = (0.035, 0.065) if clusters >= 12 else (0.035, 0.085)

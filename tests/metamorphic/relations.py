@@ -156,6 +156,7 @@ def ones(subject: Subject, seed: int, judge: Judge) -> None:
 
 @relation("6 region", "a fixed effect added that is constant within firms", 1e-10)
 def region(subject: Subject, seed: int, judge: Judge) -> None:
+    """Without a small-sample factor: that of fixest counts the levels of every effect that is not nested in a cluster, of this one, too."""
     frame = subject.drawn(seed)
     judge.same(subject.fit(frame), subject.fit(frame, effects=["region"]))
 
