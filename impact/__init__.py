@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from impact.estimate.randomization import RandomizationResult, randomization_test
     from impact.estimate.regress import regress
     from impact.estimate.synthetic_weights import SyntheticWeights, synthetic_weights
-    from impact.estimate.wild_bootstrap import BootstrapResult, wild_bootstrap
+    from impact.estimate.wild_bootstrap import wild_bootstrap
+    from impact.estimate.wild_result import BootstrapResult
     from impact.outcomes.anniversary import FirstYears, first_years
     from impact.outcomes.discoveries import discoveries
     from impact.outcomes.diversification import Diversification, diversification
@@ -68,7 +69,7 @@ _WHERE = {
     "AdditionalityResult": "impact.value.additionality",
     "AuditResult": "impact.claims.audit",
     "BaconResult": "impact.estimate.bacon",
-    "BootstrapResult": "impact.estimate.wild_bootstrap",
+    "BootstrapResult": "impact.estimate.wild_result",
     "CheckResult": "impact.diagnose.check",
     "DataError": "impact.core.errors",
     "DeflatorTable": "impact.core.rate_tables",

@@ -40,7 +40,7 @@ _HEADLINE = Text(
     "{n} afirmaciones de {sources} fuentes: {counts}.",
     "{n} afirmações de {sources} fontes: {counts}.",
 )
-_REMARKS = ("R6", "R7", "R8", "R9", "R10", "R11", "R13", "R14", "R15")
+REMARKS = ("R6", "R7", "R8", "R9", "R10", "R11", "R13", "R14", "R15")
 """Rules that can refute a claim and not confirm it: where they find nothing wrong, what would be needed is still said."""
 
 _TRUE = Text("True sentence", "Frase cierta", "Frase verdadeira")
@@ -236,7 +236,7 @@ def audit(
         own = checked_results(own)
     book = Book.of(frame, own)
     found = [finding for rule in METHODS.of("audit") for finding in rule.function(book)]
-    reached = {f.claim_id for f in found if f.verdict != "unverifiable" or f.rule not in _REMARKS}
+    reached = {f.claim_id for f in found if f.verdict != "unverifiable" or f.rule not in REMARKS}
     found += [unchecked(book, claim) for claim in book.claims if claim.claim_id not in reached]
     place = {claim.claim_id: i for i, claim in enumerate(book.claims)}
     found.sort(key=lambda finding: (place[finding.claim_id], _rule_order(finding.rule)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from impact.claims.audit import AuditResult, audit
+from impact.claims.audit import REMARKS, AuditResult, audit
 from impact.core.errors import StudyError
 from impact.display.document import (
     Block,
@@ -329,11 +329,13 @@ def _unit_cost_row(r: dict[Hashable, Any], label: str, count: Number) -> Row:
 def _audit(found: AuditResult) -> list[Block]:
     tidy = found.tidy()
     holds, open_ones = tidy["verdict"] == "holds", tidy["verdict"] == "unverifiable"
+    remark = tidy["rule"].isin(REMARKS)
     return [
         _counts(found),
         _failing(tidy[~holds & ~open_ones]),
         _holding(tidy[holds]),
-        _unverifiable(tidy[open_ones]),
+        _unverifiable(tidy[open_ones & ~remark]),
+        _not_refuted(tidy[open_ones & remark]),
     ]
 
 
@@ -409,8 +411,22 @@ _CLAIM_COLUMNS = (
 _RULES = (
     "R1: recomputed within the rounding of the stated figure. R2: per cent of a target against per cent "
     "above it. R3: one figure for two bases. R4: two statements on one thing. R5: implied denominators and "
-    "shares. R12: a list against its stated length. Square brackets: what rounding leaves open."
+    "shares. R6: numerator and denominator of one scope. R7: results of all money over the money of one. R8: gross or net. R9: "
+    "the multiplier that direct and indirect results imply. R10: a ratio to cost against published ones. R11: stages of a funnel. "
+    "R12: a list against its stated length. R13: whole numbers behind a percentage. R14: dates and durations. R15: intentions told "
+    "as results. R16: bounds against another number. Square brackets: what rounding leaves open."
 )
+
+
+def _not_refuted(tidy: pd.DataFrame) -> Table:
+    return Table(
+        "T15e",
+        "Looked at, and not refuted",
+        (*_CLAIM_COLUMNS, Column("what was looked at", "left", 1.0)),
+        tuple(Row((*_claim_cells(r), capital(str(r["reason"])))) for r in tidy.to_dict("records")),
+        ("These rules can refute a claim and not confirm it.",),
+        wide=True,
+    )
 
 
 def _unverifiable(tidy: pd.DataFrame) -> Table:
