@@ -1,10 +1,11 @@
-"""The wild cluster bootstrap: seconds and growth in draws, of a formula and of effects, against pyfixest where it is installed.
+"""The wild cluster bootstrap: seconds and growth in firms, of a formula and of effects, against pyfixest where it is installed.
 
-2,000 firms by ten years, two cohorts and firms that never join, each firm a cluster, 9,999 draws. pyfixest hands the test to wildboottest,
+300 and 2,000 firms by ten years, six cohorts and firms that never join, each firm a cluster, 9,999 draws. pyfixest hands the test to wildboottest,
 which writes firms and years out as dummies; it gives a p-value, ours the interval too. Each case runs in a process of its own that warms up on a
-few firms and times from the data on, the estimate itself included.
+few firms and times from the data on, the estimate itself included. The peer is asked up to 300 firms: its time grows with the cube of their number, and with 2,000
+firms it is killed for its memory on a machine of 24 GB.
 
-Give the Python that has the peer: `python benchmarks/wild_bootstrap.py [--peer PYTHON] [draws ...]`.
+Give the Python that has the peer: `python benchmarks/wild_bootstrap.py [--peer PYTHON] [firms ...]`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import Any
 
 from group_time import draw, draw_small
 
-DRAWS = (999, 9_999, 99_999)
-FIRMS = 2_000
-MOST = 9_999  # draws that the peer is asked
+SIZES = (300, 2_000)  # firms
+DRAWS = 9_999
+MOST = 300  # firms that the peer is asked
 CASES = {
     "formula": "formula, firm and year effects",
     "twfe": "twfe",
@@ -55,9 +56,9 @@ def _pyfixest(frame: Any, draws: int) -> float:
     return float(fit.wildboottest(param="d", reps=draws, cluster="firm", seed=1)["Pr(>|t|)"])
 
 
-def run(case: str, draws: int) -> dict[str, float]:
+def run(case: str, firms: int) -> dict[str, float]:
     """Time one case in this process."""
-    frame = draw(FIRMS)
+    frame = draw(firms)
     frame["d"] = ((frame["joined"] > 0) & (frame["year"] >= frame["joined"])).astype(float)
     small = draw_small(frame)
     if case not in ("peer", "formula"):
@@ -73,17 +74,17 @@ def run(case: str, draws: int) -> dict[str, float]:
     }
     calls[case](small, 99)
     start, cpu = time.perf_counter(), time.process_time()
-    p = calls[case](frame, draws)
+    p = calls[case](frame, DRAWS)
     return {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu, "p": p}
 
 
-def measure(python: str, case: str, draws: int) -> dict[str, float] | None:
+def measure(python: str, case: str, firms: int) -> dict[str, float] | None:
     """Run one case in a process of its own; None where it fails."""
-    done = subprocess.run([python, "-W", "ignore", __file__, "--run", case, str(draws)],
+    done = subprocess.run([python, "-W", "ignore", __file__, "--run", case, str(firms)],
                           capture_output=True, text=True, check=False)  # fmt: skip
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["killed"])[-1]
-        print(f"{draws:>8,} {CASES[case]:46} skipped: {last[:70]}")
+        print(f"{firms:>8,} {CASES[case]:46} skipped: {last[:70]}")
         return None
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
@@ -92,14 +93,14 @@ def measure(python: str, case: str, draws: int) -> dict[str, float] | None:
 def main(sizes: tuple[int, ...], peer: str) -> None:
     """Print a line for every number of draws and case."""
     print(
-        f"{'draws':>8} {'':46} {'seconds':>8} {'cpu':>7} {'growth':>7} {'x pyfixest':>11} {'p':>8}"
+        f"{'firms':>8} {'':46} {'seconds':>8} {'cpu':>7} {'growth':>7} {'x pyfixest':>11} {'p':>8}"
     )
     before: dict[str, tuple[int, float]] = {}
-    for draws in sizes:
+    for firms in sizes:
         lines = {
-            case: measure(peer if case == "peer" else sys.executable, case, draws)
+            case: measure(peer if case == "peer" else sys.executable, case, firms)
             for case in CASES
-            if case != "peer" or draws <= MOST
+            if case != "peer" or firms <= MOST
         }
         other = lines.get("peer")
         for case, line in lines.items():
@@ -108,10 +109,10 @@ def main(sizes: tuple[int, ...], peer: str) -> None:
             growth = "–"
             if case in before:
                 n, seconds = before[case]
-                growth = f"{math.log(line['seconds'] / seconds) / math.log(draws / n):.2f}"
-            before[case] = (draws, line["seconds"])
+                growth = f"{math.log(line['seconds'] / seconds) / math.log(firms / n):.2f}"
+            before[case] = (firms, line["seconds"])
             ratio = "–" if other is None else f"{line['seconds'] / other['seconds']:.4f}"
-            print(f"{draws:>8,} {CASES[case]:46} {line['seconds']:>8.2f} {line['cpu']:>7.2f} {growth:>7} {ratio:>11} {line['p']:>8.4f}",
+            print(f"{firms:>8,} {CASES[case]:46} {line['seconds']:>8.2f} {line['cpu']:>7.2f} {growth:>7} {ratio:>11} {line['p']:>8.4f}",
                   flush=True)  # fmt: skip
 
 
@@ -123,4 +124,4 @@ if __name__ == "__main__":
         python = sys.executable
         if words[:1] == ["--peer"]:
             python, words = words[1], words[2:]
-        main(tuple(int(w) for w in words) or DRAWS, python)
+        main(tuple(int(w) for w in words) or SIZES, python)

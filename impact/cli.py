@@ -22,6 +22,21 @@ exit codes:
   14 estimation   15 report, or outputs that differ   16 a library is missing
 """
 
+_AUDIT = """\
+For each published claim a verdict (holds, wording, arithmetic error, conflict, undefined,
+implausible, unverifiable), the arithmetic, and the sentence that would be true.
+The columns of claims.csv are explained in data_raw/al_invest/README.md.
+
+with --results a claim is also held against a study's own estimate (inside, above or below
+its interval):
+  results.json  the column `estimate` of claims.csv names what the claim is held against:
+                outcome/row of the value table   jobs/total_at_horizon
+                outcome/method of an estimate    exports_eur_2015/group_time, overall
+                a name that is not there is refused with those that are
+  a csv         subject,estimate,conf_low,conf_high (and unit); a claim is held against the
+                row of its own `subject`
+"""
+
 _MEMORY = "what the engine may hold in memory, such as 2GB; the rest is written to disk"
 
 
@@ -83,7 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--max-memory", metavar="SIZE", help=_MEMORY)
     run.set_defaults(run=_run)
 
-    audit = commands.add_parser("audit", help="verdict and corrected sentence for published claims")
+    audit = commands.add_parser(
+        "audit",
+        help="verdict and corrected sentence for published claims",
+        description=_AUDIT,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     audit.add_argument("claims", type=Path, help="claims.csv")
     audit.add_argument(
         "--results",

@@ -17,22 +17,10 @@ from tests.metamorphic.subjects import VARIANTS, matched_units
 
 ALL = [m.name for m in METHODS.of("att") if "panel" in m.takes]
 OPTIONS: dict[str, dict[str, Any]] = {"dose": {"dose": "hours"}}
-SETTINGS = (
-    "group_time, not yet",
-    "group_time, Poisson",
-    "imputation, left out",
-    "imputation, Poisson",
-    "etwfe, never",
-)
+SETTINGS = ("group_time, not yet", "group_time, Poisson", "imputation, Poisson")
 """Settings that compare with other firms or years, or of another family. Of variants whose outcome is yes or no see below."""
-MATCHES = ("nearest", "full", "subclass", "ipw", "entropy")
+MATCHES = ("nearest", "full", "ipw")
 """Pairs, sets and weights; the others make one of these from the same firms."""
-UNTOLD = {
-    ("no effects", "an outcome that never changes"): "no note says why there is no error",
-    ("no effects", "no outcome at all"): "what is wrong is said, what to do is not",
-    ("nearest", "nobody is observed after joining"): "what is wrong is said, what to do is not",
-}
-"""Known to fall short: a method or regression, and a design."""
 
 
 def firms(
@@ -97,14 +85,12 @@ def estimated(name: str, frame: pd.DataFrame, **more: Any) -> EffectResult:
     return impact.att(panel, "y", method=method, **{**asked, **more})
 
 
-def attempt(estimate: Callable[[], EffectResult], known: str = "") -> EffectResult | None:
-    """The answer; None where it is refused in words. What is known to fall short may do so until it is mended."""
+def attempt(estimate: Callable[[], EffectResult]) -> EffectResult | None:
+    """The answer; None where it is refused in words."""
     try:
         return estimate()
     except ImpactError as refusal:
         told = len(str(refusal)) > 40 and "Traceback" not in str(refusal)
-        if known and not told:
-            pytest.xfail(known)
         assert told, str(refusal)
         return None
 
@@ -170,10 +156,9 @@ def test_a_match_or_a_refusal_and_an_answer_or_a_refusal(by: str, design: str) -
     except ImpactError as refusal:
         assert len(str(refusal)) > 40
         return
-    known = UNTOLD.get((by, design), "")
     for unit in matched_units("matched panel", by):
         method = unit.split("/")[0]
-        effect = attempt(lambda method=method: impact.att(match, "y", method=method), known)
+        effect = attempt(lambda method=method: impact.att(match, "y", method=method))
         if effect is not None:
             judged_with_averages(effect)
 
@@ -198,12 +183,9 @@ def test_a_regression_or_a_refusal(regression: str, design: str) -> None:
         d=(frame["year"] >= frame["joined"]).astype(float),
     )
     formula, options = REGRESSIONS[regression]
-    known = UNTOLD.get((regression, design), "")
-    effect = attempt(lambda: impact.regress(formula, frame, **options), known)
+    effect = attempt(lambda: impact.regress(formula, frame, **options))
     if effect is None:
         return
-    if known and not effect.notes:
-        pytest.xfail(known)
     judged(effect)
 
 

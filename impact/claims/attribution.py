@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
-from impact.claims.text import NOTHING, Text, number, percent, quantity, say
+from impact.claims.text import NOTHING, Text, number, percent, quantity, say, window
 from impact.core.registry import METHODS
 from impact.value.windows import Window, exactly, product, quotient, stated_window
 
 RULE = "R7"
 
-_SUM = Text(*["{ratio} × {share} = {whole}; 100 / {bare} = {factor}"] * 3)
+_SUM = Text(*["{ratio} × {share} = {whole}; 100 / {bare} = {factor} {window}"] * 3)
 _ONE_FUNDER = Text(
     "the contribution is {share} of the cost: to set all results against it counts them {factor} times",
     "la contribución es el {share} del costo: atribuirle todos los resultados los cuenta {factor} veces",
@@ -31,9 +31,9 @@ _WHOLE = Text(
     "a contribuição é a totalidade do custo",
 )
 _SENTENCE = Text(
-    "Per euro of total cost that is {whole}; {share} of the results may be attributed to the contribution.",
-    "Por euro de costo total son {whole}; a la contribución se le puede atribuir el {share} de los resultados.",
-    "Por euro de custo total são {whole}; à contribuição pode atribuir-se {share} dos resultados.",
+    "Per euro of total cost that is {whole}; in proportion to its money, {share} of the results may be attributed to the contribution.",
+    "Por euro de costo total son {whole}; en proporción a su dinero, a la contribución se le puede atribuir el {share} de los resultados.",
+    "Por euro de custo total são {whole}; na proporção do seu dinheiro, à contribuição pode atribuir-se {share} dos resultados.",
 )
 
 
@@ -76,6 +76,7 @@ def _finding(book: Book, claim: Claim, base: Claim) -> Finding:
         "bare": number(base.stated_ratio, decimals),
         "share": percent(base.stated_ratio, decimals),
         "factor": number(factor.value, 3),
+        "window": window(factor, 3),
     }
     return Finding(
         claim.claim_id,

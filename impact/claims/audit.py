@@ -41,7 +41,8 @@ _HEADLINE = Text(
     "{n} afirmações de {sources} fontes: {counts}.",
 )
 REMARKS = ("R6", "R7", "R8", "R9", "R10", "R11", "R13", "R14", "R15")
-"""Rules that can refute a claim and not confirm it: where they find nothing wrong, what would be needed is still said."""
+"""Rules that can refute a claim and not confirm it: where they find nothing wrong, the claim does not hold for that, and what would be needed is
+still said."""
 
 _TRUE = Text("True sentence", "Frase cierta", "Frase verdadeira")
 
@@ -71,9 +72,10 @@ class AuditResult:
         -------
         DataFrame
             `claim_id source publisher indicator phrase rule verdict quantity unit stated value low
-            high arithmetic reason sentence sentence_en sentence_es sentence_pt`. `value` is what
-            the rule computed or found elsewhere; `low` and `high` are what the printed digits and
-            words allow; `sentence` is true where the claim is not, and empty where it holds.
+            high arithmetic reason sentence sentence_en sentence_es sentence_pt remark`. `value` is
+            what the rule computed or found elsewhere; `low` and `high` are what the printed digits
+            and words allow; `sentence` is true where the claim is not, and empty where it holds;
+            `remark` says that the rule found nothing wrong and confirms nothing either.
         """
         about = self.claims.set_index("claim_id")[["source", "publisher", "indicator", "phrase"]]
         rows = [
@@ -94,6 +96,7 @@ class AuditResult:
                 "sentence_en": finding.sentence.en,
                 "sentence_es": finding.sentence.es,
                 "sentence_pt": finding.sentence.pt,
+                "remark": is_remark(finding),
             }
             for finding in self.findings
         ]
@@ -106,14 +109,15 @@ class AuditResult:
         -------
         DataFrame
             `claim_id source publisher indicator phrase verdict verdict_label rules arithmetic
-            reason sentence`. `rules` names the rules that looked at the claim; arithmetic and
+            reason sentence`. A remark is no verdict on the claim. `rules` names the rules that looked at the claim; arithmetic and
             reason are those of the gravest verdict, `sentence` holds every corrected sentence.
         """
         rows = []
         findings = self._by_claim()
         for claim in self.claims.to_dict("records"):
             found = findings[claim["claim_id"]]
-            worst = min(found, key=lambda f: VERDICTS.index(f.verdict))
+            judged = [f for f in found if not is_remark(f)]
+            worst = min(judged, key=lambda f: VERDICTS.index(f.verdict))
             rows.append(
                 {
                     **{key: claim[key] for key in ("claim_id", "source", "publisher")},
@@ -166,10 +170,10 @@ class AuditResult:
         return findings
 
     def _entry(self, row: dict[str, str], found: list[Finding]) -> str:
-        """One claim for the summary: every rule that does not hold, or else all that do."""
-        failed = [f for f in found if f.verdict != "holds"]
+        """One claim for the summary: every rule that finds something; where the claim holds, what it holds by."""
+        shown = found if row["verdict"] == "holds" else [f for f in found if f.verdict != "holds"]
         lines = [f"{row['verdict_label'].upper()}  {row['claim_id']}  «{row['phrase']}»"]
-        for finding in failed or found:
+        for finding in shown:
             texts = (finding.arithmetic.to(self.lang), finding.reason.to(self.lang))
             said = "; ".join(text for text in texts if text)
             lines.append(f"    {finding.rule}: {said}" if finding.rule != "none" else f"    {said}")
@@ -236,11 +240,16 @@ def audit(
         own = checked_results(own)
     book = Book.of(frame, own)
     found = [finding for rule in METHODS.of("audit") for finding in rule.function(book)]
-    reached = {f.claim_id for f in found if f.verdict != "unverifiable" or f.rule not in REMARKS}
+    reached = {finding.claim_id for finding in found if not is_remark(finding)}
     found += [unchecked(book, claim) for claim in book.claims if claim.claim_id not in reached]
     place = {claim.claim_id: i for i, claim in enumerate(book.claims)}
     found.sort(key=lambda finding: (place[finding.claim_id], _rule_order(finding.rule)))
     return AuditResult(frame, tuple(found), language)
+
+
+def is_remark(finding: Finding) -> bool:
+    """Whether a finding says no more than that a rule which cannot confirm found nothing wrong."""
+    return finding.rule in REMARKS and finding.verdict in ("holds", "unverifiable")
 
 
 def _all_sentences(sentences: list[str]) -> str:

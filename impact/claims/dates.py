@@ -53,7 +53,11 @@ _BACKWARDS = Text(
     "el período termina antes de empezar: {period}",
     "o período termina antes de começar: {period}",
 )
-_LASTS = Text(*["{period}: {low}–{high}; {stated}"] * 3)
+_LASTS = Text(
+    "{period} lasts {low} to {high}; {stated} stated",
+    "{period} dura de {low} a {high}; {stated} según el texto",
+    "{period} dura de {low} a {high}; {stated} segundo o texto",
+)
 _FITS = Text(
     "a period of these years can last so long; the days are not said",
     "un período de esos años puede durar eso; no se indican los días",
@@ -75,19 +79,24 @@ _OUTSIDE = Text(
     "o ano está fora do período que a mesma afirmação dá ({period})",
 )
 _AFTER = Text(
-    "of {period}, after {programme} had ended ({end})",
-    "de {period}, cuando {programme} ya había terminado ({end})",
-    "de {period}, quando {programme} já tinha terminado ({end})",
-)
-_AFTER_SENTENCE = Text(
-    "{figure} in {period}, after the end of {programme} in {end}.",
-    "{figure} en {period}, después del fin de {programme} en {end}.",
-    "{figure} em {period}, depois do fim de {programme} em {end}.",
+    "of {period}, when {programme} had ended ({end}); needs what the programme did for it",
+    "de {period}, cuando {programme} ya había terminado ({end}); falta qué hizo el programa para ello",
+    "de {period}, quando {programme} já tinha terminado ({end}); falta o que o programa fez para isso",
 )
 _WEEKDAY = Text(
     "{day} was a {right}",
     "{day} fue {right}",
     "{day} foi {right}",
+)
+_NO_DAY = Text(
+    "the calendar has no such day",
+    "el calendario no tiene ese día",
+    "o calendário não tem esse dia",
+)
+_ONLY_WHOLE = Text(
+    "possible only from the first day of {period} to the last",
+    "posible solo desde el primer día de {period} hasta el último",
+    "possível apenas do primeiro dia de {period} ao último",
 )
 
 
@@ -168,20 +177,22 @@ def _weekday(claim: Claim) -> Iterator[Finding]:
     said = _DATED.search(claim.phrase)
     if said is None:
         return
+    wrong, reason = True, _NO_DAY
     try:
         day = date(int(said[4]), _MONTHS[said[3].lower()], int(said[2]))
     except ValueError:
-        return
-    if day.weekday() != _WEEKDAYS[said[1].lower()]:
+        pass
+    else:
         right = Text(*[names.split()[day.weekday()] for names in (_NAMES.en, _NAMES.es, _NAMES.pt)])
         reason = say(_WEEKDAY, day=day.isoformat(), right=right)
-        yield _found(
-            claim,
-            "arithmetic_error",
-            reason,
-            arithmetic=_same(f"«{claim.phrase}»"),
-            sentence=_as_sentence(reason),
-        )
+        wrong = day.weekday() != _WEEKDAYS[said[1].lower()]
+    yield _found(
+        claim,
+        "arithmetic_error" if wrong else "unverifiable",
+        reason,
+        arithmetic=_same(f"«{said[0]}»"),
+        sentence=_as_sentence(reason) if wrong else NOTHING,
+    )
 
 
 def _duration(claim: Claim, period: Period) -> Iterator[Finding]:
@@ -195,11 +206,14 @@ def _duration(claim: Claim, period: Period) -> Iterator[Finding]:
     words = {
         "period": claim.period,
         "low": number(allowed.low),
-        "high": number(allowed.high),
+        "high": quantity(allowed.high, claim.unit),
         "stated": quantity(claim.amount, claim.unit, claim.qualifier),
     }
+    reason = _FITS if fits else _NO_FIT
+    if claim.qualifier == "exact" and claim.amount == allowed.high:
+        reason = say(_ONLY_WHOLE, **words)
     yield _found(
-        claim, "unverifiable" if fits else "arithmetic_error", _FITS if fits else _NO_FIT,
+        claim, "unverifiable" if fits else "arithmetic_error", reason,
         stated=claim.amount, value=float(years * unit), low=allowed.low, high=allowed.high, arithmetic=say(_LASTS, **words),
         sentence=NOTHING if fits else say(_SPAN_SENTENCE, **words),
     )  # fmt: skip
@@ -231,7 +245,7 @@ def _ends_of_programmes(book: Book) -> dict[str, date]:
 
 
 def _afterwards(claim: Claim, period: Period, ends: dict[str, date]) -> Iterator[Finding]:
-    """What was counted after a programme had ended is not its result without a word."""
+    """What was counted after a programme had ended may still be its result: said, not held against it."""
     end = ends.get(claim.programme)
     result = claim.kind == "achievement" and not math.isnan(claim.amount)
     if end is None or period.first is None or period.first <= end or not result:
@@ -240,17 +254,13 @@ def _afterwards(claim: Claim, period: Period, ends: dict[str, date]) -> Iterator
         "period": claim.period,
         "programme": claim.programme,
         "end": str(end.year),
-        "figure": quantity(claim.amount, claim.unit, claim.qualifier),
     }
-    sentence = say(_AFTER_SENTENCE, **words)
-    sentence = Text(*[s[:1].upper() + s[1:] for s in (sentence.en, sentence.es, sentence.pt)])
     yield _found(
         claim,
-        "wording",
+        "unverifiable",
         say(_AFTER, **words),
         stated=claim.amount,
         arithmetic=_same(f"{claim.period} > {end.year}"),
-        sentence=sentence,
     )
 
 

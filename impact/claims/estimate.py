@@ -41,6 +41,11 @@ _NO_INTERVAL = Text(
     "la estimación propia del estudio no tiene intervalo",
     "a estimativa própria do estudo não tem intervalo",
 )
+_OTHER_UNIT = Text(
+    "the study's own estimate is in {own}, and the claim in {stated}",
+    "la estimación propia del estudio está en {own}, y la afirmación en {stated}",
+    "a estimativa própria do estudo está em {own}, e a afirmação em {stated}",
+)
 _SENTENCE = Text(
     "The study estimates {estimate}.",
     "El estudio estima {estimate}.",
@@ -65,20 +70,24 @@ def estimate(book: Book) -> Iterator[Finding]:
     }
     for claim in book.claims:
         for figure in book.figures(claim):
-            if figure.side == "achievement" and claim.subject in estimates:
-                yield _finding(figure, estimates[claim.subject])
+            row = estimates.get(claim.subject)
+            if figure.side == "achievement" and row is not None:
+                yield _finding(figure, row)
 
 
 def _finding(figure: Figure, row: dict[str, Any]) -> Finding:
     own = Window(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]))
-    if math.isnan(own.low) or math.isnan(own.high):
+    unit = str(row.get("unit") or figure.unit)
+    if unit != figure.unit:
+        verdict, reason = "undefined", say(_OTHER_UNIT, own=unit, stated=figure.unit)
+    elif math.isnan(own.low) or math.isnan(own.high):
         verdict, reason = "undefined", _NO_INTERVAL
     elif own.meets(figure.window):
         verdict, reason = "holds", _INSIDE
     else:
         side = "above" if figure.window.low >= own.high else "below"
         verdict, reason = "conflict", _OUTSIDE[side]
-    words = {"stated": figure.text, "estimate": computed(own, figure.unit)}
+    words = {"stated": figure.text, "estimate": computed(own, unit)}
     return Finding(
         figure.claim.claim_id,
         RULE,

@@ -17,8 +17,12 @@ RULE = "R8"
 RESULTS = ("jobs", "EUR", "USD")
 """Units of results; what a programme did itself (firms served, nuclei formed) needs no counterfactual, and a ratio has that of its numerator."""
 
-_NET = re.compile(r"\bnet\b", re.IGNORECASE)
-_GROSS = re.compile(r"\bgross\b", re.IGNORECASE)
+_NET = re.compile(r"\bnet\b|\bnet[oa]s?\b|\blíquid[oa]s?\b", re.IGNORECASE)
+_GROSS = re.compile(r"\bgross\b|\bbrut[oa]s?\b", re.IGNORECASE)
+_RESULT = re.compile(
+    r"\bincreas|\bfirst-time export|\bnew export|\binternationali[sz]ed\b|\bsurviv", re.IGNORECASE
+)
+"""Indicators of firms that say what became of them; `indicator` is in English."""
 
 _SUM = Text(
     "{figure} = due to the programme + would have happened anyway",
@@ -37,9 +41,9 @@ _NOT_SAID = Text(
     "não se diz se o valor é bruto ou líquido do que teria acontecido de qualquer modo",
 )
 _SENTENCE = Text(
-    "{figure}: gross, reported of participants, not net of what would have happened anyway.",
-    "{figure}: bruto, declarado de los participantes, no neto de lo que habría ocurrido de todos modos.",
-    "{figure}: bruto, declarado dos participantes, não líquido do que teria acontecido de qualquer modo.",
+    "{figure}: gross, as reported; not net of what would have happened anyway.",
+    "{figure}: cifra bruta, tal como se comunicó; no es neta de lo que habría ocurrido de todos modos.",
+    "{figure}: valor bruto, tal como foi comunicado; não é líquido do que teria acontecido de qualquer modo.",
 )
 
 
@@ -48,7 +52,7 @@ _SENTENCE = Text(
     RULE,
     summary="a result that does not say whether it is gross or net",
     takes=("claims",),
-    needs=("a result: jobs, money, or a phrase that claims an effect",),
+    needs=("a result: jobs, money, or firms that changed; what the text says of it in `basis`",),
     reference="net = gross less what would have happened anyway",
 )
 def gross_or_net(book: Book) -> Iterator[Finding]:
@@ -59,8 +63,8 @@ def gross_or_net(book: Book) -> Iterator[Finding]:
     for claim in book.claims:
         if claim.kind not in ("achievement", "target_vs_achieved"):
             continue
-        increased = claim.unit == "firms" and claims_change(claim.phrase) and not claim.has_pair
-        if claim.unit in RESULTS or increased:
+        changed = claims_change(claim.phrase) or _RESULT.search(claim.indicator)
+        if claim.unit in RESULTS or (claim.unit == "firms" and changed):
             yield _finding(claim)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from impact.claims.book import Book, Figure
 from impact.claims.finding import Finding
-from impact.claims.text import NOTHING, Text, number, percent, say
+from impact.claims.text import NOTHING, Part, Text, number, percent, say
 from impact.core.registry import METHODS
+from impact.value.windows import NEAR
 
 RULE = "R16"
 
@@ -19,6 +20,11 @@ _HOLDS = Text(
     "the number that {teller} gives satisfies the bound and lies {share} from it",
     "el número que da {teller} cumple la cota y dista de ella un {share}",
     "o número que {teller} dá cumpre o limite e dista dele {share}",
+)
+_SAYS_LITTLE = Text(
+    "{holds}: true, but it says little",
+    "{holds}: cierto, pero dice poco",
+    "{holds}: verdadeiro, mas diz pouco",
 )
 _FAILS = Text(
     "the number that {teller} gives does not satisfy the bound",
@@ -61,7 +67,8 @@ def more_than(book: Book) -> Iterator[Finding]:
 def _finding(figure: Figure, other: Figure) -> Finding:
     bound, value = figure.window.value, other.window.value
     fails = not other.window.meets(figure.window)
-    words = {
+    far = abs(value - bound) > NEAR * abs(bound)
+    words: dict[str, Part] = {
         "bound": number(bound),
         "other": number(value),
         "difference": number(value - bound),
@@ -81,6 +88,14 @@ def _finding(figure: Figure, other: Figure) -> Finding:
         low=figure.window.low,
         high=figure.window.high,
         arithmetic=say(_SUM, **words),
-        reason=say(_FAILS if fails else _HOLDS, **words),
+        reason=_reason(words, fails=fails, far=far),
         sentence=say(_SENTENCE, **words) if fails else NOTHING,
     )
+
+
+def _reason(words: dict[str, Part], *, fails: bool, far: bool) -> Text:
+    """A bound that is true says little where the number lies further from it than "almost" would reach."""
+    if fails:
+        return say(_FAILS, **words)
+    holds = say(_HOLDS, **words)
+    return say(_SAYS_LITTLE, holds=holds) if far else holds

@@ -42,14 +42,14 @@ _CUT_OFF = Text(
 )
 
 _PHRASE_ABOVE = Text(
-    "{reason}; the phrase itself says above the target, and the file of the target",
-    "{reason}; la frase misma dice por encima de la meta, y el archivo de la meta",
-    "{reason}; a própria frase diz acima da meta, e o ficheiro da meta",
+    "the phrase says above the target, and the column stated_as says of the target: one of the two must be mended first",
+    "la frase dice por encima de la meta, y la columna stated_as dice de la meta: antes hay que corregir una de las dos",
+    "a frase diz acima da meta, e a coluna stated_as diz da meta: antes há que corrigir uma das duas",
 )
 _PHRASE_OF = Text(
-    "{reason}; the phrase itself says of the target, and the file above the target",
-    "{reason}; la frase misma dice de la meta, y el archivo por encima de la meta",
-    "{reason}; a própria frase diz da meta, e o ficheiro acima da meta",
+    "the phrase says of the target, and the column stated_as says above the target: one of the two must be mended first",
+    "la frase dice de la meta, y la columna stated_as dice por encima de la meta: antes hay que corregir una de las dos",
+    "a frase diz da meta, e a coluna stated_as diz acima da meta: antes há que corrigir uma das duas",
 )
 
 
@@ -63,6 +63,8 @@ _PHRASE_OF = Text(
 )
 def of_and_above(book: Book) -> Iterator[Finding]:
     """Compare what the words say a percentage is with what the number is.
+
+    The words are those of the phrase; where the column `stated_as` says otherwise, the claim is not judged before one of them is mended.
 
     A number that fits neither reading is left to rule R1.
     """
@@ -82,13 +84,14 @@ def _finding(claim: Claim, found: Readings) -> Finding:
     if not found.fits:
         reason = say(_CUT_OFF, reason=reason)
     said = reading_of(claim.phrase)
-    if said is not None and said != claim.stated_as:
-        reason = say(_PHRASE_ABOVE if said == ABOVE else _PHRASE_OF, reason=reason)
+    differs = said is not None and said != claim.stated_as
+    if differs:
+        reason = _PHRASE_ABOVE if said == ABOVE else _PHRASE_OF
     of = found.values[OF].value
     return Finding(
         claim.claim_id,
         RULE,
-        "holds" if agrees else "wording",
+        "undefined" if differs else "holds" if agrees else "wording",
         quantity=(claim.stated_as if agrees else named[0]).replace("_", " "),
         unit="per cent",
         stated=claim.stated_ratio,
@@ -103,5 +106,5 @@ def _finding(claim: Claim, found: Readings) -> Finding:
             above=percent(of - 100, 2),
         ),
         reason=reason,
-        sentence=NOTHING if agrees else true_sentence(claim),
+        sentence=NOTHING if agrees and not differs else true_sentence(claim),
     )

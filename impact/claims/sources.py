@@ -33,6 +33,16 @@ _DISAGREES = Text(
     "ningún número satisface ambas afirmaciones, si las dos hablan de lo mismo",
     "nenhum número satisfaz ambas as afirmações, se as duas falam do mesmo",
 )
+_DISAGREES_IN_WORDS = Text(
+    "no number satisfies both statements, if both speak of the same thing: “{one}” here, “{other}” there",
+    "ningún número satisface ambas afirmaciones, si las dos hablan de lo mismo: «{one}» aquí, «{other}» allí",
+    "nenhum número satisfaz ambas as afirmações, se as duas falam do mesmo: «{one}» aqui, «{other}» ali",
+)
+_OTHER_GROUND = Text(
+    "the numbers differ, and so does what they cover: {one} here, {other} there",
+    "los números difieren, y también lo que abarcan: {one} aquí, {other} allí",
+    "os números diferem, e também o que abrangem: {one} aqui, {other} ali",
+)
 _UNITS = Text(
     "the other place counts in another unit, so the two cannot be compared",
     "el otro lugar cuenta en otra unidad, de modo que no se pueden comparar",
@@ -58,6 +68,8 @@ def sources(book: Book) -> Iterator[Finding]:
 
     "More than 6,500" and 6,438 cannot both be true; "more than 5,300" and 5,375 can, and so can
     5,375 and "11 % of 49,000" with its rounding window. A plan is not compared with an achievement.
+    Numbers that differ and cover different places or years are no conflict: the comparison is not
+    defined.
     """
     for claim in book.claims:
         for figure in book.figures(claim):
@@ -75,11 +87,15 @@ def clash(figure: Figure, rivals: Sequence[Figure]) -> bool:
 
 def _finding(figure: Figure, rivals: Sequence[Figure]) -> Finding:
     comparable = [rival for rival in rivals if rival.unit == figure.unit]
-    clashes = clash(figure, rivals)
+    against = [rival for rival in comparable if not rival.window.meets(figure.window)]
+    clashes = [rival for rival in against if _ground(rival, figure) is None]
     if not comparable:
         verdict, reason = "undefined", _UNITS
     elif clashes:
-        verdict, reason = "conflict", _DISAGREES
+        verdict, reason = "conflict", _disagrees(figure, clashes[0])
+    elif against:
+        ground = _ground(figure, against[0]) or ("", "")
+        verdict, reason = "undefined", say(_OTHER_GROUND, one=ground[0], other=ground[1])
     else:
         elsewhere = sum(rival.claim.source != figure.claim.source for rival in comparable)
         verdict = "holds"
@@ -107,8 +123,24 @@ def _finding(figure: Figure, rivals: Sequence[Figure]) -> Finding:
             others=joined([_judged(figure, rival) for rival in rivals]),
         ),
         reason=reason,
-        sentence=by_language(say(_SENTENCE, all=every)) if clashes else NOTHING,
+        sentence=by_language(say(_SENTENCE, all=every)) if against else NOTHING,
     )
+
+
+def _disagrees(figure: Figure, rival: Figure) -> Text:
+    """Where two texts name what they count in different words, the reader is shown both."""
+    one, other = figure.claim.indicator, rival.claim.indicator
+    return _DISAGREES if one == other else say(_DISAGREES_IN_WORDS, one=one, other=other)
+
+
+def _ground(figure: Figure, rival: Figure) -> tuple[str, str] | None:
+    """Place and years of both, where both say them and they are not the same; an open end is met by any."""
+    for name in ("geography", "period"):
+        one, other = getattr(figure.claim, name), getattr(rival.claim, name)
+        open_end = name == "period" and (one.startswith(other) or other.startswith(one))
+        if one != other and not open_end and not {one, other} & {"", "not said"}:
+            return one, other
+    return None
 
 
 def _said(figure: Figure) -> Part:

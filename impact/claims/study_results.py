@@ -36,12 +36,13 @@ def read_results(path: str | Path, claims: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `subject, estimate, conf_low, conf_high`, one row per subject.
+        `subject, estimate, conf_low, conf_high`, one row per subject, and `unit` where the file gives it.
 
     Raises
     ------
     DataError
-        A file that cannot be read; a claim that names an estimate that is not there, or is in another unit: all in one pass.
+        A file that cannot be read; a claim that names an estimate that is not there, is in another unit, or is no number; a plan that names one; two
+        claims of a subject that name two: all in one pass.
     """
     place = Path(path)
     if place.suffix.lower() == ".csv":
@@ -54,10 +55,20 @@ def read_results(path: str | Path, claims: pd.DataFrame) -> pd.DataFrame:
             problem, f"add a column estimate with one of: {_choice(found)}", column="estimate"
         )
         raise DataError(_REFUSED, [fault])
-    faults, rows = [], {}
+    faults: list[Fault] = []
+    rows: dict[str, dict[str, Any]] = {}
+    called: dict[str, str] = {}
     for claim in named.to_dict("records"):
-        name = str(claim["estimate"])
+        name, subject = str(claim["estimate"]), str(claim["subject"])
         row = found.get(name)
+        if claim["kind"] == "plan":
+            faults.append(Fault("a plan is not held against an estimate", "empty the cell",
+                                row=int(claim["row"]), column="estimate", value=name))  # fmt: skip
+            continue
+        if called.setdefault(subject, name) != name:
+            faults.append(Fault(f"another claim of the subject {subject} names '{called[subject]}'", "name one estimate for a subject",
+                                row=int(claim["row"]), column="estimate", value=name))  # fmt: skip
+            continue
         if row is None:
             near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else f"there are: {_choice(found)}"
@@ -68,8 +79,13 @@ def read_results(path: str | Path, claims: pd.DataFrame) -> pd.DataFrame:
             faults.append(Fault(f"the estimate is in {unit} and the claim is in {claim['unit']}", "name an estimate of the same unit",
                                 row=int(claim["row"]), column="estimate", value=name))  # fmt: skip
             continue
-        ends = [_number(row.get(key)) for key in ("estimate", "conf_low", "conf_high")]
-        rows[str(claim["subject"])] = dict(zip(RESULT_COLUMNS[1:], ends, strict=True))
+        try:
+            ends = [_number(row.get(key)) for key in RESULT_COLUMNS[1:]]
+        except (TypeError, ValueError):
+            faults.append(Fault(f"{place.name} gives it no numbers", "give the results.json of a run, as it was written",
+                                row=int(claim["row"]), column="estimate", value=name))  # fmt: skip
+            continue
+        rows[subject] = {**dict(zip(RESULT_COLUMNS[1:], ends, strict=True)), "unit": unit}
     if faults:
         raise DataError(_REFUSED, faults)
     return pd.DataFrame([{"subject": subject, **row} for subject, row in rows.items()])
@@ -99,7 +115,7 @@ def checked_results(results: pd.DataFrame, file: str | None = None) -> pd.DataFr
     ]
     if faults:
         raise DataError(_REFUSED, faults)
-    return results.loc[:, list(RESULT_COLUMNS)]
+    return results.loc[:, [*RESULT_COLUMNS, *(["unit"] if "unit" in results.columns else [])]]
 
 
 def _table(place: Path) -> pd.DataFrame:
@@ -138,11 +154,10 @@ def _estimates(place: Path) -> dict[str, Mapping[str, Any]]:
         )
         raise DataError(_REFUSED, [fault]) from None
     named: dict[str, Mapping[str, Any]] = {}
-    rows = content if isinstance(content, dict) else {}
-    for row in rows.get("value") or []:
+    for row in _rows(content, "value", "term"):
         outcome = row.get("outcome")
         named[f"{outcome}/{row['term']}" if outcome else str(row["term"])] = row
-    for row in rows.get("estimates") or []:
+    for row in _rows(content, "estimates", "outcome"):
         if str(row.get("method", "")).endswith(", overall"):
             named.setdefault(f"{row['outcome']}/{row['method']}", row)
     if not named:
@@ -153,6 +168,13 @@ def _estimates(place: Path) -> dict[str, Mapping[str, Any]]:
         )
         raise DataError(_REFUSED, [fault])
     return named
+
+
+def _rows(content: object, table: str, key: str) -> list[Mapping[str, Any]]:
+    """The rows of a table of results.json; what is not shaped as one has none."""
+    rows = content.get(table) if isinstance(content, dict) else None
+    listed = rows if isinstance(rows, list) else []
+    return [row for row in listed if isinstance(row, dict) and key in row]
 
 
 def _number(value: Any) -> float:

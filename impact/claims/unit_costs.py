@@ -1,4 +1,4 @@
-"""R10: does a ratio to cost lie where published ones of the same definition lie?"""
+"""R10: does a ratio to cost, or a cost per unit, lie where published ones of the same definition lie?"""
 
 from __future__ import annotations
 
@@ -6,112 +6,164 @@ import math
 import re
 from collections.abc import Iterator
 
+import pandas as pd
+
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
-from impact.claims.text import NOTHING, Text, number, say
+from impact.claims.text import NOTHING, Part, Text, computed, number, quantity, say
 from impact.core.registry import METHODS
-from impact.value.benchmarks import benchmarks
-from impact.value.windows import Window, stated_window
+from impact.value.benchmarks import COMPARABLE, GROSS_EXPORTS, PROFIT, TAX, VALUE_ADDED, benchmarks
+from impact.value.funding import COUNTED_UNITS
+from impact.value.windows import Window, quotient, stated_window
 
 RULE = "R10"
 
 _QUANTITIES = (
-    (
-        re.compile(
-            r"value[ _]added|valor agregado|valor añadido|valor acrescentado", re.IGNORECASE
-        ),
-        "value added per unit of cost",
-    ),
-    (
-        re.compile(r"\bprofits?\b|\bbeneficios\b|\butilidades\b|\blucros?\b", re.IGNORECASE),
-        "profit per unit of cost",
-    ),
-    (
-        re.compile(r"\btax(?:es)?\b|\bimpuestos?\b|\bimpostos?\b", re.IGNORECASE),
-        "tax per unit of cost",
-    ),
+    (r"value[ _]added|valor agregado|valor añadido|valor acrescentado", VALUE_ADDED),
+    (r"\bprofits?\b|\bbeneficios\b|\butilidades\b|\blucros?\b", PROFIT),
+    (r"\btax(?:es)?\b|\bimpuestos?\b|\bimpostos?\b", TAX),
+    (r"\bexports?\b|\bnew business\b|\bexportaciones\b|\bexportações\b", GROSS_EXPORTS),
 )
-_NET = re.compile(r"\bnet\b", re.IGNORECASE)
+_NET = re.compile(r"\bnet\b|\bnet[oa]s?\b|\blíquid[oa]s?\b", re.IGNORECASE)
 
 _SUM = Text(
-    "{stated} stated; published: {low} to {high}",
-    "{stated} según el texto; publicado: {low} a {high}",
-    "{stated} segundo o texto; publicado: {low} a {high}",
+    "{stated} stated; published: {published}",
+    "{stated} según el texto; publicado: {published}",
+    "{stated} segundo o texto; publicado: {published}",
 )
 _INSIDE = Text(
-    "within the published range", "dentro del rango publicado", "dentro do intervalo publicado"
+    "within the published range of the same quantity, if horizon and costs are alike",
+    "dentro del rango publicado de la misma magnitud, si horizonte y costos son semejantes",
+    "dentro do intervalo publicado da mesma grandeza, se horizonte e custos forem semelhantes",
 )
 _OUTSIDE = Text(
     "outside the published range of the same quantity ({source})",
     "fuera del rango publicado de la misma magnitud ({source})",
     "fora do intervalo publicado da mesma grandeza ({source})",
 )
-_NOT_COMPARABLE = Text(
-    "no published figure has this definition: those of programmes like it are of value added, profit or tax, net, per unit of cost ({low} to {high})",
-    "ninguna cifra publicada tiene esta definición: las de programas semejantes son de valor agregado, beneficios o impuestos, netos, por unidad de "
-    "costo ({low} a {high})",
-    "nenhum valor publicado tem esta definição: os de programas semelhantes são de valor acrescentado, lucros ou impostos, líquidos, por unidade de "
-    "custo ({low} a {high})",
+_NOT_NET = Text(
+    "not comparable: what is published is net of a counterfactual, or of another definition, and this is not said to be the same",
+    "no comparable: lo publicado es neto de un contrafactual, o de otra definición, y no se dice que esto sea lo mismo",
+    "não comparável: o publicado é líquido de um contrafactual, ou de outra definição, e não se diz que isto seja o mesmo",
 )
-
+_ONE_FIGURE = Text(
+    "not comparable: one published figure is no range",
+    "no comparable: una sola cifra publicada no es un rango",
+    "não comparável: um só valor publicado não é um intervalo",
+)
+_NONE = Text("nothing", "nada", "nada")
+_NOTHING_PUBLISHED = Text(
+    "nothing to compare it with: no published cost per unit is of the same definition ({money}, over a count of the programme)",
+    "nada con que compararlo: ningún costo por unidad publicado es de la misma definición ({money}, sobre un recuento del programa)",
+    "nada com que o comparar: nenhum custo por unidade publicado é da mesma definição ({money}, sobre uma contagem do programa)",
+)
+_UNIT_COST = Text(*["{cost} / {count} = {each}"] * 3)
 _SENTENCE = Text(
-    "{stated} per unit of cost lies outside what programmes like it have shown ({low} to {high}); what it rests on should be published.",
-    "{stated} por unidad de costo está fuera de lo que han mostrado programas semejantes ({low} a {high}); debería publicarse en qué se basa.",
-    "{stated} por unidade de custo está fora do que programas semelhantes mostraram ({low} a {high}); deveria publicar-se em que se baseia.",
+    "{stated} per unit of cost lies outside what programmes like it have shown ({published}); what it rests on should be published.",
+    "{stated} por unidad de costo está fuera de lo que han mostrado programas semejantes ({published}); debería publicarse en qué se basa.",
+    "{stated} por unidade de custo está fora do que programas semelhantes mostraram ({published}); deveria publicar-se em que se baseia.",
 )
 
 
 @METHODS.register(
     "audit",
     RULE,
-    summary="a ratio to cost against published ones of the same definition",
+    summary="a ratio to cost, or a cost per unit, against published ones of the same definition",
     takes=("claims",),
-    needs=("a ratio of money to money",),
+    needs=("a ratio of money to money, or a count and the money put in on the same ground",),
     reference="impact.benchmarks",
 )
 def unit_costs(book: Book) -> Iterator[Finding]:
-    """Compare a stated ratio with the published range of the same quantity; another definition is no yardstick."""
+    """Compare a stated ratio with the published range of the same quantity; another definition is no yardstick.
+
+    The same means: the quantity of `COMPARABLE`, which is net of the counterfactual, so that the claim must say net; and a range takes two
+    published figures. Of costs per firm and per job nothing is published here, so these are computed and left without a judgement.
+    """
     for claim in book.claims:
-        if (
-            claim.stated_as == "ratio"
-            and " per " in claim.unit
-            and not math.isnan(claim.stated_ratio)
-        ):
-            yield _finding(claim)
+        if claim.stated_as == "ratio" and " per " in claim.unit:
+            if not math.isnan(claim.stated_ratio):
+                yield _ratio(claim)
+        else:
+            yield from _per_unit(book, claim)
 
 
-def _finding(claim: Claim) -> Finding:
-    quantity = next((name for words, name in _QUANTITIES if words.search(claim.indicator)), None)
-    table = benchmarks()
-    per_cost = table[table["quantity"].isin([name for _, name in _QUANTITIES])]
-    same = (
-        per_cost[per_cost["quantity"] == quantity]
-        if quantity and _NET.search(claim.basis)
-        else per_cost[:0]
+def _ratio(claim: Claim) -> Finding:
+    quantity_of = next(
+        (name for words, name in _QUANTITIES if re.search(words, claim.indicator, re.IGNORECASE)),
+        None,
     )
+    table = benchmarks()
+    table = table[table["quantity"] == quantity_of]
+    low, high = table["low"].min(), table["high"].max()
     stated = stated_window(claim.stated_ratio, claim.qualifier, claim.stated_decimals)
-    shown = per_cost if same.empty else same
-    low, high = float(shown["low"].min()), float(shown["high"].max())
-    words = {"stated": number(claim.stated_ratio), "low": number(low), "high": number(high)}
-    if same.empty:
-        return Finding(
-            claim.claim_id, RULE, "unverifiable", quantity="ratio to cost", unit=claim.unit, stated=claim.stated_ratio,
-            arithmetic=say(_SUM, **words), reason=say(_NOT_COMPARABLE, **words),
-        )  # fmt: skip
-    inside = stated.meets(Window(low, low, high))
+    same = quantity_of in COMPARABLE and _NET.search(claim.basis) is not None
+    if not same:
+        verdict, reason = "unverifiable", _NOT_NET
+    elif low == high:
+        verdict, reason = "unverifiable", _ONE_FIGURE
+    elif stated.meets(Window(low, low, high)):
+        verdict, reason = "unverifiable", _INSIDE
+    else:
+        verdict = "implausible"
+        reason = say(_OUTSIDE, source="; ".join(dict.fromkeys(table["source"])))
+    words = {"stated": number(claim.stated_ratio), "published": _published(table)}
     return Finding(
         claim.claim_id,
         RULE,
-        "unverifiable" if inside else "implausible",
+        verdict,
         quantity="ratio to cost",
         unit=claim.unit,
         stated=claim.stated_ratio,
-        value=float(same["high"].max()),
-        low=low,
-        high=high,
+        value=high if verdict == "implausible" else math.nan,
+        low=low if same else math.nan,
+        high=high if same else math.nan,
         arithmetic=say(_SUM, **words),
-        reason=_INSIDE
-        if inside
-        else say(_OUTSIDE, source="; ".join(dict.fromkeys(same["source"]))),
-        sentence=NOTHING if inside else say(_SENTENCE, **words),
+        reason=reason,
+        sentence=say(_SENTENCE, **words) if verdict == "implausible" else NOTHING,
     )
+
+
+def _published(table: pd.DataFrame) -> Text:
+    """The published figures, each with its definition in the words of the table."""
+    if table.empty:
+        return _NONE
+    parts = [
+        say(
+            Text(*["{value} ({name})"] * 3),
+            value=number(row["high"]),
+            name=f"{row['benchmark']}: {row['definition']}",
+        )
+        for row in table.to_dict("records")
+    ]
+    return Text(*["; ".join(texts) for texts in zip(*[(p.en, p.es, p.pt) for p in parts], strict=True)])  # fmt: skip
+
+
+def _per_unit(book: Book, claim: Claim) -> Iterator[Finding]:
+    """Money put in per unit counted, where both are of one programme and place; nothing is published to hold it against."""
+    done = claim.kind in ("achievement", "target_vs_achieved")
+    if not done or claim.unit not in COUNTED_UNITS or claim.part_of or not claim.amount > 0:
+        return
+    ground = (claim.programme, claim.geography)
+    for paid in book.claims:
+        if paid.kind == "input" and (paid.programme, paid.geography) == ground and not paid.part_of:
+            each = quotient(paid.amount_window(), claim.amount_window())
+            cost = quantity(paid.amount, paid.unit, paid.qualifier)
+            count = quantity(claim.amount, claim.unit, claim.qualifier)
+            yield Finding(
+                claim.claim_id,
+                RULE,
+                "unverifiable",
+                quantity="money per unit counted",
+                unit=paid.unit,
+                value=each.value,
+                low=each.low,
+                high=each.high,
+                arithmetic=say(_UNIT_COST, cost=cost, count=count, each=_shown(each, paid.unit)),
+                reason=say(_NOTHING_PUBLISHED, money=paid.indicator),
+            )  # fmt: skip
+            return
+
+
+def _shown(each: Window, unit: str) -> Part:
+    """An exact cost has no window; one over "almost" has."""
+    return quantity(round(each.value), unit) if each.low == each.high else computed(each, unit)

@@ -15,7 +15,6 @@ RULE = "R13"
 
 COUNTED = (
     "firms",
-    "jobs",
     "nuclei",
     "clusters",
     "organisations",
@@ -26,7 +25,7 @@ COUNTED = (
     "entrepreneurs",
     "farmers",
 )
-"""Units of which there is no half."""
+"""Units of which there is no half; jobs may be counted in full-time equivalents."""
 
 _SUM = Text(*["{share} × {whole} = {low} … {high}"] * 3)
 _POSSIBLE = Text(
@@ -82,7 +81,7 @@ def feasible(share: Window, whole: int) -> tuple[int, int]:
     Examples
     --------
     >>> from impact.value.windows import rounding_window
-    >>> feasible(rounding_window(45, 0), 341), feasible(rounding_window(37, 0), 8)
+    >>> feasible(rounding_window(45, 0), 341), feasible(rounding_window(36, 0), 8)
     ((152, 155), (3, 2))
     """
     slack = 1e-9 * whole

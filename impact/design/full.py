@@ -96,8 +96,8 @@ def full(candidates: Candidates, settings: MatchSettings) -> Chosen:
     there are none: the total is the least of all. On a score without a caliper, or with one that forbids nothing of what
     is best without it, the flow goes along the line of scores, and no pairs are needed.
 
-    *Equal totals.* Candidates stand in the order of their identifiers, so the rows' order changes nothing. Which of several
-    partings with equal totals is taken follows from that order and from the solver.
+    *Equal totals.* Candidates are taken in the order of their points, so neither the order of rows nor firms' names change anything. Which of
+    several partings with equal totals is taken follows from that order and from the solver; firms at one point are told apart by their identifiers.
     """
     frame = candidates.frame
     bounds = read_bounds(settings)
@@ -185,7 +185,21 @@ def least_total_sets(
     >>> least_total_sets(x, arm, np.zeros(6, dtype=np.int64)).tolist()
     [1, 2, 1, 1, 2, 2]
     """
-    bounds = bounds or Bounds()
+    # Several partings may have one total; that it is found in the order of the points keeps firms' names out of the choice.
+    order = np.lexsort((treated, *x.T[::-1], strata))
+    label = _least_total(x[order], treated[order], strata[order], caliper, bounds or Bounds())
+    found = np.empty(len(x), dtype=np.int64)
+    found[order] = label
+    inside = found > 0
+    sets = np.zeros(len(x), dtype=np.int64)
+    sets[inside] = pd.factorize(found[inside])[0] + 1
+    return sets
+
+
+def _least_total(
+    x: FloatArray, treated: BoolArray, strata: IntArray, caliper: float, bounds: Bounds
+) -> IntArray:
+    """A label of each firm's set, 0 for none."""
     found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for ins, outs in members_by_stratum(strata, treated, ~treated):
         solve = _cover if bounds.none else _flow
@@ -198,9 +212,7 @@ def least_total_sets(
     label = connected_components(graph, directed=False)[1]
     inside = np.zeros(n, dtype=bool)
     inside[t] = inside[c] = True
-    sets = np.zeros(n, dtype=np.int64)
-    sets[inside] = pd.factorize(label[inside])[0] + 1
-    return sets
+    return np.where(inside, label + 1, 0).astype(np.int64)
 
 
 def _stars(t: IntArray, c: IntArray, distance: FloatArray) -> Pairs:

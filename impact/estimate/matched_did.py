@@ -175,7 +175,9 @@ def _by_cohort(
             else "in the year of joining"
         )
         who = "pair" if arms.what == "pairs" else "participant with a comparison"
-        raise EstimationError(f"No {who} has '{request.outcome}' {when}.")
+        raise EstimationError(
+            f"No {who} has '{request.outcome}' {when}. Give an outcome that is observed in these years, or match firms that are."
+        )
     terms = [f"ATT({g},{time})" for g, time in plan]
     own = data.cluster if request.cluster not in (None, panel_of(matched).unit) else None
     firms = arms.firms(cells, data.units, own, request.cluster)

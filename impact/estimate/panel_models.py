@@ -390,7 +390,10 @@ def _rows(formula: str, panel: Panel, cluster: str | None) -> tuple[str, _Rows]:
     )
     kept = kept.reset_index(drop=True)
     if kept.empty:
-        raise EstimationError(f"No row has a value in each of {', '.join(columns)}.")
+        raise EstimationError(
+            f"No row has a value in each of {', '.join(columns)}. Check that these are the columns that were meant: a row is used where none of "
+            "them is missing."
+        )
     values = evaluate(parsed, kept, None)
     firm, names = as_codes(kept[panel.unit])
     group = firm if cluster is None else as_codes(kept[cluster])[0]

@@ -21,7 +21,9 @@ from impact.estimate.regress_fit import Fit, fit_least_squares, fit_likelihood
 from impact.estimate.regress_iv import first_stage_notes, fit_two_stages
 from impact.estimate.regress_request import Asked, asked_of
 from impact.estimate.regress_rows import (
+    Factor,
     IntArray,
+    Sample,
     complete_rows,
     left_out_words,
     sample_of,
@@ -153,7 +155,10 @@ def regress(
     require_columns(frame, columns)
     rows = complete_rows(frame, columns)
     if not (len(frame) if rows is None else len(rows)):
-        raise EstimationError(f"No row has a value in each of {', '.join(columns)}.")
+        raise EstimationError(
+            f"No row has a value in each of {', '.join(columns)}. Check that these are the columns that were meant: a row is used where none of "
+            "them is missing."
+        )
     notes = left_out_words(frame, rows, parsed)
     if asked_for.weights:
         rows, more = without_zero_weights(frame, asked_for.weights, rows)
@@ -213,6 +218,8 @@ def _fitted(
     notes = (
         *fit.sample.notes,
         *_singleton_words(fit),
+        *_idle_effects(fit.sample),
+        *_no_error(fit.sample, found),
         *notes,
         *fit.notes,
         *found.notes,
@@ -220,6 +227,33 @@ def _fitted(
         *_meaning(asked.family),
     )
     return _result(parsed, data, asked, fit, found, notes)
+
+
+def _idle_effects(sample: Sample) -> list[str]:
+    """Name fixed effects that are constant within another one: they take nothing out that it has not taken."""
+    said = []
+    for name, effect in sample.effects.items():
+        for other, wider in sample.effects.items():
+            if name != other and wider.size >= effect.size and _constant_within(effect, wider):
+                said.append(
+                    f"The fixed effect {name} adds nothing: it is constant within {other}. Its levels count in the small-sample factor 'fixest'."
+                )
+                break
+    return said
+
+
+def _constant_within(effect: Factor, wider: Factor) -> bool:
+    last = np.zeros(wider.size, dtype=effect.codes.dtype)
+    last[wider.codes] = effect.codes
+    return bool((last[wider.codes] == effect.codes).all())
+
+
+def _no_error(sample: Sample, found: Variance) -> list[str]:
+    """Say why no estimate has a standard error where the outcome never changes."""
+    still = len(sample) and bool((sample.outcome == sample.outcome[0]).all())
+    if still and not (np.diag(found.vcov) > 0).any():
+        return ["The outcome is the same in every row, so that there are no standard errors."]
+    return []
 
 
 def _result(

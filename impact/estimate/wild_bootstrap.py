@@ -211,7 +211,10 @@ def _sample(
     require_columns(frame, columns)
     rows = complete_rows(frame, columns)
     if rows is not None and not len(rows):
-        raise EstimationError(f"No row has a value in each of {', '.join(columns)}.")
+        raise EstimationError(
+            f"No row has a value in each of {', '.join(columns)}. Check that these are the columns that were meant: a row is used where none of "
+            "them is missing."
+        )
     sample = sample_of(parsed, frame, data, rows, [cluster], weights, "gaussian")
     if sample.clusters[cluster].size < 2:
         raise EstimationError("There is one cluster; the bootstrap needs two at the least.")

@@ -6,23 +6,39 @@ import re
 
 from impact.read.claim_wordings import ABOVE, OF
 
+_PER_CENT = re.compile(
+    r"\d+(?:[.,]\d+)*\s*(?:%|per\s?cent\b|percentage\s+points\b|por\s+cien(?:to)?\b|por\s+cento\b)",
+    re.IGNORECASE,
+)
+# The words count only where they are tied to the percentage, which stands as § in what is searched; [^§,;.] is what may lie between.
 _ABOVE = re.compile(
-    r"exceed\w*\s+(?:the\s+\w+\s+)?by|above\s+(?:the\s+)?target|over\s+(?:the\s+)?target|more\s+than\s+planned|additional"
-    r"|super[oó]\w*\b.*\ben\b|super(?:ad[ao]s?|ando)\s+en|super[oó]\w*\b.*\bem\b|super(?:ad[ao]s?|ando)\s+em|ultrapass\w+\s+em"
-    r"|exced\w+\s+(?:en|em|a\s+meta)|%\s*más\b|%\s*a\s+mais\b|por\s+cento\s+a\s+mais|por\s+ciento\s+más|adicional"
-    r"|por\s+encima\s+de\s+la\s+meta|acima\s+da\s+meta|sobrepas\w+",
+    r"(?:exceed|surpass|outperform|overshot|topp?ed|beat)\w*\b[^§;.]*\bby\b[^§,;.]{0,20}§"
+    r"|§[^§,;.]{0,15}\b(?:above|over|beyond|in\s+excess|more\s+than|higher\s+than)\b|§\s*(?:more|extra|additional)\b|\b(?:additional|extra)\s+§"
+    r"|(?:super|exced|sobrepas|rebas|ultrapass)\w*\b[^§;.]*\be[nm]\b[^§,;.]{0,15}§"
+    r"|(?:super|exced|sobrepas|rebas|ultrapass)\w*\b\s+(?:l?[ao]s?\s+|el\s+)?(?:meta|objetivo|indicador|previsto)s?\s+por\s+(?:un\s+)?§"
+    r"|§\s*(?:más|mais|a\s+mais|adiciona\w+|extra)\b|\badiciona\w+\s+(?:de\s+|del\s+|do\s+)?(?:un\s+)?§"
+    r"|§[^§,;.]{0,15}\b(?:por\s+encima|por\s+sobre|acima)\b",
     re.IGNORECASE,
 )
 _OF = re.compile(
-    r"of\s+(?:the\s+|its\s+)?target|reach\w*\s+\d|achiev\w*\s+\d|alcanz\w+\s+(?:el|un)\b|de\s+la\s+meta|cumpl\w+\s+(?:en\s+un|al|el)\b"
-    r"|ating\w+\s+(?:os?\b|\d)|da\s+meta|cumpri\w+\s+(?:a|em)\b",
+    r"§\s+of\s+(?:the\s+|its\s+|their\s+|our\s+|what\s+was\s+)?(?:\w+\s+)?(?:target|goal|plan|objective|aim)"
+    r"|(?:reach|achiev|attain|fulfil|hit)\w*\b[^§,;.]{0,25}§"
+    r"|§\s+(?:de\s+(?:la\s+|las\s+|los\s+|lo\s+|su\s+|sus\s+)|del\s+|d[ao]s?\s+|da\s+sua\s+)(?:meta|objetivo|previst|planific|planead|planejad|programad)"
+    r"|(?:alcanz|logr|cumpl|lleg[oó]|alcanç|ating|cumpri|cheg(?:ou|aram))\w*\b[^§,;.]{0,25}§",
     re.IGNORECASE,
 )
 _INTENDED = re.compile(
-    r"\bwill\b|\bshall\b|\bexpect\w*|\bplan(?:s|ned)?\b|\baims?\b|\bintend\w*|\bprovides?\s+for\b|\bto\s+be\s+\w+ed\b|\bshould\b|\btarget(?:s|ed)?\b"
-    r"|\bse\s+espera\w*|\bpermitirá\w*|\bpretend\w+|\bbusca(?:n|rá)?\b|\bprev[eé]\w*|\bdeber[áí]\w*|\bse\s+logrará\w*|\bserán?\b"
-    r"|\bespera(?:-se|m-se)\b|\bpermitirá\b|\bpretende\w*|\bvisa(?:m)?\b|\bdever[áã]\w*|\bserão\b",
+    r"\bwill\b|\bshall\b|\b(?:is|are|was|were)\s+(?:\w+ly\s+)?(?:expected|planned|intended|foreseen|designed)\b|\bexpect(?:s|ed)?\s+to\b|\bplans?\s+to\b"
+    r"|\baims?\s+(?:at|to)\b|\bintends?\s+to\b|\bseeks?\s+to\b|\bprovides?\s+for\b|\bto\s+be\s+\w+ed\b|\bshould\b"
+    r"|\bse\s+esperan?\b|\bse\s+prev[eé]n?\b|\bestán?\s+previst[ao]s?\b|\bpretenden?\b|\bbusca(?:n|rá|rán)?\s+\w+[aei]r\b|\bdeberían?\b|\bvan?\s+a\s+\w+[aei]r\b"
+    r"|\btienen?\s+(?:como|por)\s+(?:objetivo|meta)\b"
+    r"|\besperam?-se\b|\bprev(?:ê|êem|eem)(?:-se)?\b|\best(?:á|ão)\s+previst[ao]s?\b|\bpretendem?\b|\bvisam?\s+\w+[aei]r\b|\bdeveriam?\b|\bv(?:ai|ão)\s+\w+[aei]r\b"
+    r"|\bt[eê]m\s+(?:como|por)\s+(?:objetivo|meta)\b",
     re.IGNORECASE,
+)
+# "beneficiará", "crearán", "gerarão": the future of Spanish and Portuguese. Names (Paraná, Ceará) begin with a capital and are no verbs.
+_FUTURE = re.compile(
+    r"\b[a-zñçáéíóúâêôãõü]{2,}(?:[aei]rá|[aei]rán|[aei]rão)\b|\b(?:ha[br]|pod|ten|pon|ven|sal|quer|sab|d?i|ser)d?rán?\b|\bserão\b|\bserán?\b"
 )
 _CAUSED = re.compile(
     r"\bcreat(?:ed|es|ion)\b|\bgenerat\w+|\bincreased\b|\bthanks\s+to\b|\bled\s+to\b|\bbrought\b|\bcontribut\w+"
@@ -39,19 +55,18 @@ _CHANGED = re.compile(
 
 
 def reading_of(phrase: str) -> str | None:
-    """What a phrase says that a percentage of a target is; nothing where it says neither, or both.
+    """What a phrase says that a percentage of a target is; nothing where it does not say.
 
     Examples
     --------
     >>> [reading_of(p) for p in ("superada en 205%", "se alcanzó el 205 % de la meta", "um aumento de 5 %")]
     ['per_cent_above_target', 'per_cent_of_target', None]
     """
-    above = _ABOVE.search(phrase) is not None
-    # "Por encima de la meta" holds "de la meta": only what is left beside words of excess speaks of the target.
-    of = _OF.search(_ABOVE.sub(" ", phrase)) is not None
-    if above == of:
-        return None
-    return ABOVE if above else OF
+    marked = _PER_CENT.sub("§", phrase)
+    # "Exceeded by 105 % of the target" and "reached 105 % above the target" say above: words of excess that are tied to the number decide.
+    if _ABOVE.search(marked):
+        return ABOVE
+    return OF if _OF.search(marked) else None
 
 
 def intends(phrase: str) -> bool:
@@ -62,7 +77,7 @@ def intends(phrase: str) -> bool:
     >>> intends("More than 25 000 companies are expected"), intends("served almost 60,000 SMEs")
     (True, False)
     """
-    return _INTENDED.search(phrase) is not None
+    return _INTENDED.search(phrase) is not None or _FUTURE.search(phrase) is not None
 
 
 def claims_change(phrase: str) -> bool:

@@ -45,7 +45,7 @@ CLAIM_COLUMNS = (
 """Columns of a claims file, in order."""
 
 CLAIM_OPTIONAL = (
-    "publisher", "part_of", "numerator", "listed", "basis", "price_base", "stage", "estimate", "note",
+    "publisher", "stated_as", "part_of", "numerator", "listed", "basis", "price_base", "stage", "estimate", "note",
 )  # fmt: skip
 """Columns that a claims file may leave out; they are then empty."""
 
@@ -64,6 +64,7 @@ PHRASE_WORDS = 10
 _PLAIN = re.compile(r"-?\d+(\.\d+)?")
 _GROUPED = re.compile(r"-?\d{1,3}([.,  ]\d{3})+([.,]\d+)?")
 _SLUG = re.compile(r"[a-z0-9_]+")
+_PRICES = re.compile(r"\d{4}|current|not said")
 
 _ADDED = ("row", "share_decimals")  # columns that reading adds
 _FIGURES = ("target", "achieved", "stated_ratio", "stated_decimals", "stage")
@@ -350,6 +351,18 @@ def _check_claim(contract: _Contract, row: dict[str, str]) -> dict[str, float]:
     contract.one_of(row, "stated_as", READINGS, empty=True)
     contract.phrase(row)
     numbers = {column: contract.number(row, column) for column in _FIGURES}
+    for column in ("target", "achieved"):
+        if numbers[column] < 0:
+            contract.fault(
+                row,
+                column,
+                "a figure below zero",
+                "write its size, and name the fall in the indicator",
+            )
+    if row["price_base"] and not _PRICES.fullmatch(row["price_base"]):
+        contract.fault(
+            row, "price_base", "not a year of prices", "write a year, current, or leave it empty"
+        )
     if numbers["stage"] < 1 or numbers["stage"] % 1 > 0:
         contract.fault(
             row, "stage", "not a place in a funnel", "write 1, 2, 3, ... or leave it empty"

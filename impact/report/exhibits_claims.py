@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from impact.claims.audit import REMARKS, AuditResult, audit
+from impact.claims.audit import AuditResult, audit
 from impact.core.errors import StudyError
 from impact.display.document import (
     Block,
@@ -329,13 +329,13 @@ def _unit_cost_row(r: dict[Hashable, Any], label: str, count: Number) -> Row:
 def _audit(found: AuditResult) -> list[Block]:
     tidy = found.tidy()
     holds, open_ones = tidy["verdict"] == "holds", tidy["verdict"] == "unverifiable"
-    remark = tidy["rule"].isin(REMARKS)
+    remark = tidy["remark"]
     return [
         _counts(found),
         _failing(tidy[~holds & ~open_ones]),
-        _holding(tidy[holds]),
+        _holding(tidy[holds & ~remark]),
         _unverifiable(tidy[open_ones & ~remark]),
-        _not_refuted(tidy[open_ones & remark]),
+        _not_refuted(tidy[remark]),
     ]
 
 

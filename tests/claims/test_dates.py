@@ -50,7 +50,7 @@ def test_a_year_outside_its_own_period(fact, verdicts):
 def test_what_was_counted_after_the_end(fact, verdicts):
     usual = [fact(f"a{i}", 5, subject=f"a{i}") for i in range(3)]  # 2009-2013
     assert verdicts("R14", *usual, fact("late", 70, subject="late", period="2014-04")) == {
-        "late": "wording"
+        "late": "unverifiable"
     }
     assert verdicts("R14", *usual, fact("late", 70, subject="late", period="2013-12")) == {}
     assert (
@@ -62,13 +62,15 @@ def test_what_was_counted_after_the_end(fact, verdicts):
 @pytest.mark.parametrize(
     ("phrase", "verdict"),
     [
-        ("on Monday, 16 May 2016", {}),
+        ("on Monday, 16 May 2016", {"d": "unverifiable"}),
         ("on Tuesday, 16 May 2016", {"d": "arithmetic_error"}),
-        ("el lunes 16 de mayo de 2016", {}),
+        ("el lunes 16 de mayo de 2016", {"d": "unverifiable"}),
         ("el jueves 16 de mayo de 2016", {"d": "arithmetic_error"}),
-        ("na segunda-feira, 16 de maio de 2016", {}),
+        ("na segunda-feira, 16 de maio de 2016", {"d": "unverifiable"}),
         ("na sexta-feira, 16 de maio de 2016", {"d": "arithmetic_error"}),
         ("on 16 May 2016", {}),
+        ("on Monday, 31 April 2016", {"d": "arithmetic_error"}),
+        ("el lunes 30 de febrero de 2016", {"d": "arithmetic_error"}),
     ],
 )
 def test_weekdays(fact, verdicts, phrase, verdict):
@@ -79,7 +81,8 @@ def test_weekdays(fact, verdicts, phrase, verdict):
 def test_only_the_right_weekday_holds(fact, verdicts, day, weekday):
     month = calendar.month_name[day.month]
     phrase = f"{calendar.day_name[weekday]}, {day.day} {month} {day.year}"
-    assert bool(verdicts("R14", fact("d", 5, phrase=phrase))) == (weekday != day.weekday())
+    said = "unverifiable" if weekday == day.weekday() else "arithmetic_error"
+    assert verdicts("R14", fact("d", 5, phrase=phrase)) == {"d": said}
 
 
 @pytest.mark.parametrize("text", ["", "not said", "2016-13", "20166", "May 2016", "2016-02-30"])
@@ -92,8 +95,19 @@ def test_the_real_dates(published):
     assert rows["verdict"].to_dict() == {
         "ccl_duration_4_years": "unverifiable",
         "eu_pilot_2_years": "unverifiable",
-        "eu_iv_farmers_70": "wording",
+        "eu_5_deadline": "unverifiable",
+        "eu_iv_farmers_70": "unverifiable",
         "pp_duration_24": "unverifiable",
     }
-    said = rows.loc["eu_iv_farmers_70", "sentence_en"].replace("\u00a0", " ")
-    assert said == "More than 70 farmers in 2014-04, after the end of AL-INVEST IV in 2013."
+    # By hand: 2016-05-16 is 16 weeks after 2016-01-25, a Monday. The pilot of two years from 1994 and a first phase from 1995 on leave two whole
+    # years at most. The text dates its 70 farmers itself, so that April 2014 is nothing to correct.
+    assert "2016-05-16 was a Monday" in rows.loc["eu_5_deadline", "reason"]
+    assert "possible only from the first day" in rows.loc["eu_pilot_2_years", "reason"]
+    assert rows.loc["eu_iv_farmers_70", "sentence_en"] == ""
+
+
+def test_a_wrong_weekday_is_corrected_in_three_languages(fact, audited):
+    row = audited(fact("d", 5, phrase="el martes 16 de mayo de 2016")).tidy().iloc[0]
+    assert [row[f"sentence_{lang}"] for lang in ("en", "es", "pt")] == [
+        "2016-05-16 was a Monday.", "2016-05-16 fue lunes.", "2016-05-16 foi segunda-feira.",
+    ]  # fmt: skip

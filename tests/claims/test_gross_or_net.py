@@ -46,13 +46,32 @@ def test_what_is_an_effect_and_what_is_not(fact, verdicts, changes, reached):
     assert verdicts("R8", fact("one", amount, **changes)) == reached
 
 
-def test_the_jobs_of_the_programme_page(published):
+def test_the_results_of_the_texts(published):
+    """No text says gross or net of any of these; each is what participants had, the programme's part unknown."""
     rows = published.tidy().query("rule == 'R8'").set_index("claim_id")
-    assert rows.loc["eu_iv_direct_jobs_20000", "verdict"] == "wording"
-    assert (
-        "not net of what would have happened anyway"
-        in rows.loc["eu_iv_direct_jobs_20000", "sentence_en"]
-    )
-    assert rows.loc["eu_iv_direct_jobs_20000", "sentence_es"].startswith("Más de 20")
-    assert "eu_iv_firms_60000" not in rows.index
-    assert "eu_iv_contribution_50m" not in rows.index
+    assert rows["verdict"].to_dict() == {
+        "pc_internationalised_218": "undefined",
+        "eu_iv_new_exports": "undefined",
+        "eu_iv_direct_jobs_20000": "undefined",
+        "eu_iv_indirect_jobs_60000": "undefined",
+        "eu_iv_exports_increased": "undefined",
+        "eu_iv_first_exporters": "undefined",
+    }
+    jobs = rows.loc["eu_iv_direct_jobs_20000"]
+    said = [jobs[f"sentence_{lang}"].replace("\u00a0", " ") for lang in ("en", "es", "pt")]
+    assert said == [
+        "More than 20,000 jobs: gross, as reported; not net of what would have happened anyway.",
+        "Más de 20.000 empleos: cifra bruta, tal como se comunicó; no es neta de lo que habría ocurrido de todos modos.",
+        "Mais de 20.000 empregos: valor bruto, tal como foi comunicado; não é líquido do que teria acontecido de qualquer modo.",
+    ]
+
+
+@pytest.mark.parametrize("basis", ["empleo neto", "empregos líquidos", "net"])
+def test_net_is_read_in_three_languages(fact, verdicts, basis):
+    assert verdicts("R8", fact("jobs", 5, unit="jobs", basis=basis)) == {"jobs": "holds"}
+
+
+def test_a_result_is_known_by_its_indicator_too(fact, verdicts):
+    row = fact("one", 5, phrase="of which 5 were new", indicator="first-time exporters")
+    assert verdicts("R8", row) == {"one": "undefined"}
+    assert verdicts("R8", {**row, "indicator": "firms served"}) == {}

@@ -73,6 +73,22 @@ def test_bounds(fact, verdicts, qualifier, bound, other, verdict):
     assert verdicts("R16", *rows) == {"bound": verdict}
 
 
+@pytest.mark.parametrize(
+    ("other", "little"), [(5_375, False), (5_830, False), (5_831, True), (49_000, True)]
+)
+def test_a_bound_far_below_the_number_says_little(fact, audited, other, little):
+    """A tenth of 5,300 is 530."""
+    rows = fact("bound", 5_300, qualifier="more_than"), fact("number", other, source="other")
+    row = audited(*rows, lang="pt").tidy().query("rule == 'R16'").iloc[0]
+    assert row["verdict"] == "holds"
+    assert ("diz pouco" in row["reason"]) == little
+
+
+@pytest.mark.parametrize("phrase", ["reached 205 % of its target", "a targeted programme served 300", "a meta prevista foi superada"])  # fmt: skip
+def test_a_target_that_was_reached_is_no_intention(fact, verdicts, phrase):
+    assert verdicts("R15", fact("one", 260, phrase=phrase)) == {}
+
+
 def test_a_bound_is_held_against_another_source_first(fact, audited):
     rows = (
         fact("bound", 100, qualifier="more_than"),

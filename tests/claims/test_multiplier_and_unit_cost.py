@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from impact.claims.multiplier import BOUND
+from impact.claims.multiplier import BOUND, PUBLISHED
 
 
 @pytest.mark.parametrize(
     ("indirect", "verdict"),
     [
         (60_000, "implausible"),
-        (20_001, "implausible"),
-        (20_000, "unverifiable"),
+        (50_001, "implausible"),
+        (50_000, "unverifiable"),
         (2_000, "unverifiable"),
     ],
 )
 def test_multiplier(fact, verdicts, indirect, verdict):
-    assert BOUND == 2
+    assert BOUND == 3.5 and len(PUBLISHED) == 3
     rows = (
         fact("d", 20_000, subject="d", unit="jobs", indicator="direct jobs"),
         fact("i", indirect, subject="i", unit="jobs", indicator="indirect jobs"),
@@ -34,16 +36,26 @@ def test_other_programmes_are_not_mixed(fact, verdicts):
 
 
 def test_the_indirect_jobs_of_the_programme_page(published):
-    """(20,000 + 60,000) / 20,000 = 4: three quarters of each round spent again in the region."""
-    row = (
-        published.tidy()
-        .query("rule == 'R9'")
-        .set_index("claim_id")
-        .loc["eu_iv_indirect_jobs_60000"]
-    )
+    """(20,000 + 60,000) / 20,000 = 4, that is 3 further jobs per job; the most that an abstract gives is 2.5, so 3.5."""
+    rows = published.tidy().query("rule == 'R9'").set_index("claim_id")
+    row = rows.loc["eu_iv_indirect_jobs_60000"]
     assert row["verdict"] == "implausible"
     assert row["value"] == pytest.approx(4)
-    assert "75\u00a0%" in row["reason"]
+    assert (row["low"], row["high"]) == (1, math.inf)  # "more than" twice bounds no quotient
+    assert "3.5 (skilled jobs in the tradable sector of a US city; Moretti 2010" in row["reason"]
+    assert (
+        row["sentence_pt"]
+        .replace("\u00a0", " ")
+        .startswith("Mais de 20.000 empregos foram comunicados")
+    )
+
+
+def test_years_that_differ_are_no_multiplier(fact, verdicts):
+    rows = (
+        fact("d", 20_000, subject="d", unit="jobs", indicator="direct jobs", period="2009"),
+        fact("i", 60_000, subject="i", unit="jobs", indicator="indirect jobs"),
+    )
+    assert verdicts("R9", *rows) == {}
 
 
 def stated(fact, value, **changes):
@@ -59,7 +71,15 @@ def stated(fact, value, **changes):
         (0.2, "valor agregado por euro", "net", "implausible"),
         (9.0, "value added per euro", "gross", "unverifiable"),
         (9.0, "new business per euro", "net", "unverifiable"),
-        (5.0, "profit per euro", "net", "implausible"),
+        (5.0, "profit per euro", "net", "unverifiable"),  # one published figure is no range
+        (5.0, "lucros por euro", "líquido", "unverifiable"),
+        (9.0, "valor acrescentado por euro", "líquido", "implausible"),
+        (
+            5.0,
+            "exports per euro",
+            "net",
+            "unverifiable",
+        ),  # none of those published is of a programme
     ],
 )
 def test_unit_cost(fact, audited, value, indicator, basis, verdict):
@@ -71,6 +91,29 @@ def test_unit_cost(fact, audited, value, indicator, basis, verdict):
 
 
 def test_new_business_has_no_yardstick(published):
+    """15 and 87 dollars of exports per dollar of export promotion are not new business per euro of an EU contribution."""
     row = published.tidy().query("rule == 'R10'").set_index("claim_id").loc["eu_iv_five_per_euro"]
-    assert row["verdict"] == "unverifiable"
-    assert "no published figure has this definition" in row["reason"]
+    assert row["verdict"] == "unverifiable" and row["remark"]
+    assert "not comparable" in row["reason"]
+    assert "15 (trade promotion organizations" in row["arithmetic"]
+    assert math.isnan(row["low"])
+
+
+def test_money_per_firm_is_computed_and_not_judged(published):
+    """25,000,000 / 49,000 = 510.2; 50,000,000 / 60,000 = 833.3, and more, since almost 60,000 are fewer. Jobs of four countries have no money of their own."""
+    rows = published.tidy().query("rule == 'R10'").set_index("claim_id")
+    assert rows["value"].round(1).to_dict() == {
+        "ccl_firms_total_49000": 510.2, "eu_iv_firms_60000": 833.3, "eu_iv_five_per_euro": pytest.approx(math.nan, nan_ok=True),
+    }  # fmt: skip
+    assert rows["verdict"].eq("unverifiable").all()
+    served = rows.loc["eu_iv_firms_60000"]
+    assert served["low"] == pytest.approx(50e6 / 60_000) and served["high"] == pytest.approx(
+        50e6 / 54_000
+    )
+
+
+def test_money_of_another_place_is_not_divided(fact, verdicts):
+    paid = fact("paid", 1e6, subject="p", kind="input", unit="EUR")
+    assert verdicts("R10", paid, fact("n", 100)) == {"n": "unverifiable"}
+    assert verdicts("R10", {**paid, "geography": "Peru"}, fact("n", 100)) == {}
+    assert verdicts("R10", {**paid, "programme": "Q"}, fact("n", 100)) == {}

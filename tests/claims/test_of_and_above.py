@@ -26,7 +26,38 @@ def rounded(value: Decimal, rounding: str = ROUND_HALF_UP) -> float:
     ],
 )
 def test_205_and_105_under_both_wordings(pair, verdicts, stated, words, verdict):
-    assert verdicts("R2", pair(stated_ratio=stated, stated_as=words)) == {"tools": verdict}
+    row = pair(stated_ratio=stated, stated_as=words, phrase=f"meta: {stated}%")
+    assert verdicts("R2", row) == {"tools": verdict}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "words"),
+    [
+        ("superada en 205%", OF), ("exceeded by 205 %", OF), ("superou a meta em 205 %", OF),
+        ("alcanzó el 205 % de la meta", ABOVE), ("reached 205 % of target", ABOVE), ("atingiu 205 % da meta", ABOVE),
+    ],
+)  # fmt: skip
+def test_a_phrase_that_says_other_than_the_file_is_flagged(pair, audited, phrase, words):
+    """205 is the percentage of the target whatever the column says; which of the two the text says must be settled first."""
+    row = audited(pair(phrase=phrase, stated_as=words)).tidy().set_index("rule").loc["R2"]
+    assert row["verdict"] == "undefined"
+    assert "stated_as" in row["reason"]
+    assert "exceeded by 105" in row["sentence_en"]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "verdict"),
+    [
+        ("superada en 205%", "wording"), ("superada en un 105%", None), ("se alcanzó el 205% de la meta", "holds"),
+        ("205 % above target", "wording"), ("reached 205 % of the target", "holds"),
+        ("excedeu a meta em 205 %", "wording"), ("atingiu 205 % da meta", "holds"),
+    ],
+)  # fmt: skip
+def test_a_file_without_stated_as_is_read_by_its_phrase(pair, verdicts, phrase, verdict):
+    row = {key: value for key, value in pair(phrase=phrase).items() if key != "stated_as"}
+    if verdict is None:
+        row, verdict = {**row, "stated_ratio": 105}, "holds"
+    assert verdicts("R2", row) == {"tools": verdict}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +79,7 @@ def test_the_words_hold_if_and_only_if_they_name_the_number(
 ):
     of = Decimal(100 * achieved) / Decimal(target)
     stated = rounded(of if number == OF else of - 100)
-    row = pair(target=target, achieved=achieved, stated_ratio=stated, stated_as=words)
+    row = pair(target=target, achieved=achieved, stated_ratio=stated, stated_as=words, phrase="%")
     assert verdicts("R2", row) == {"tools": "holds" if number == words else "wording"}
 
 

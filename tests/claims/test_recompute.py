@@ -129,7 +129,7 @@ def test_a_ratio_of_the_claims_own_figures(pair, verdicts, stated, verdict):
 )
 def test_a_bounded_achievement_is_judged_by_its_bound(pair, verdicts, qualifier, stated, verdict):
     row = pair(qualifier=qualifier, achieved=230, target=100, stated_ratio=stated,
-               stated_as="per_cent_of_target")  # fmt: skip
+               stated_as="per_cent_of_target", phrase="%")  # fmt: skip
     assert verdicts("R1", row) == {"tools": verdict}
     assert verdicts("R2", row) == ({"tools": "holds"} if verdict == "holds" else {})
 

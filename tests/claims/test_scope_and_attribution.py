@@ -82,3 +82,25 @@ def test_attribution(ratio, verdicts, base, verdict):
 
 def test_a_denominator_that_is_no_money_put_in_is_not_attributed(ratio, verdicts):
     assert verdicts("R7", *ratio(base={"kind": "achievement"})) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, {}),
+        ({"geography": "Peru"}, {}),  # a share may be of a part of the place
+        ({"programme": "Q"}, {"part": "undefined"}),
+        ({"period": "2020"}, {"part": "undefined"}),
+        ({"period": ""}, {}),
+    ],
+)
+def test_a_share_is_of_one_programme_and_of_the_same_years(fact, share, verdicts, changes, found):
+    rows = fact("whole", 49_000, subject="w"), share("part", 11, part_of="whole", **changes)
+    assert verdicts("R6", *rows) == found
+
+
+def test_what_part_of_the_results_is_the_contributions(published):
+    """100 / 83.5 = 1.198, 100 / 83 = 1.205, 100 / 82.5 = 1.212."""
+    rows = published.tidy().query("claim_id == 'eu_iv_five_per_euro'").set_index("rule")
+    assert "1.205 [1.198; 1.212]" in rows.loc["R7", "arithmetic"]
+    assert "in proportion to its money, 83" in rows.loc["R7", "sentence_en"]

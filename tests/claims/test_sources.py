@@ -113,3 +113,37 @@ def test_conflict_is_mutual(fact, verdicts, first, one, second, other):
 def test_no_statement_conflicts_with_itself(fact, verdicts, qualifier, value):
     found = verdicts("R4", *two(fact, (qualifier, value), (qualifier, value)))
     assert set(found.values()) == {"holds"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"geography": "Peru"}, "undefined"),
+        ({"period": "2016-2020"}, "undefined"),
+        ({"geography": "not said"}, "conflict"),
+        ({"period": ""}, "conflict"),
+        ({"period": "2009-"}, "conflict"),  # the same years, their end left open
+    ],
+)
+def test_numbers_of_other_ground_do_not_conflict(fact, audited, changes, verdict):
+    rows = two(fact, ("exact", 100), ("exact", 90), **changes)
+    if changes.get("period") == "2009-":
+        rows[0]["period"] = "2009-2013"
+    table = audited(*rows).tidy().query("rule == 'R4'")
+    assert table["verdict"].tolist() == [verdict] * 2
+    assert (table["sentence_es"] != "").all()
+    if verdict == "undefined":
+        assert "Andes" in table["reason"].iloc[0] or "2009-2013" in table["reason"].iloc[0]
+
+
+def test_numbers_of_other_ground_that_agree_hold(fact, verdicts):
+    rows = two(fact, ("more_than", 90), ("exact", 100), geography="Peru")
+    assert verdicts("R4", *rows) == {"a": "holds", "b": "holds"}
+
+
+def test_words_that_differ_are_shown_where_numbers_do(published):
+    """6,438 firms consolidated and internationalised; more than 6,500 that increased their exports: a conflict only if these are the same firms."""
+    rows = published.tidy().query("rule == 'R4'").set_index("claim_id")
+    reason = rows.loc["eu_iv_exports_increased", "reason"]
+    assert "“firms that increased their exports” here" in reason
+    assert "“firms consolidated and internationalised” there" in reason

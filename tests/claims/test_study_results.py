@@ -130,3 +130,68 @@ def test_the_command(
     printed = capsys.readouterr().err
     assert "absent.json" in printed
     assert "Traceback" not in printed
+
+
+def test_a_plan_and_a_second_estimate_of_a_subject_are_refused(fact: Any, results: Path) -> None:
+    named = {"unit": "jobs", "estimate": "jobs/total_at_horizon"}
+    rows = [
+        fact("a", 5, subject="s", **named),
+        fact("b", 5, subject="s", unit="share", estimate="exporter/group_time, overall"),
+        fact("c", None, subject="p", kind="plan", target=5, **named),
+    ]
+    with pytest.raises(DataError) as caught:
+        audit(pd.DataFrame(rows), results)
+    assert [f.row for f in caught.value.faults] == [3, 4]
+
+
+def test_another_claim_of_the_subject_in_another_unit_is_not_compared(
+    fact: Any, results: Path
+) -> None:
+    rows = [
+        fact("a", 200, subject="s", unit="jobs", estimate="jobs/total_at_horizon"),
+        fact("b", 200, subject="s", unit="firms"),
+    ]
+    table = audit(pd.DataFrame(rows), results).tidy().query("rule == 'estimate'")
+    assert table["verdict"].tolist() == ["holds", "undefined"]
+    assert "in jobs, and the claim in firms" in table["reason"].iloc[1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"value": "none"}, {"value": [5]}, {"value": [{"outcome": "jobs"}]}, {"estimates": {"a": 1}}, {"estimates": [{"method": "x, overall"}]}],
+)  # fmt: skip
+def test_a_results_file_of_another_shape_is_refused_and_does_not_fail(
+    fact: Any, tmp_path: Path, content: Any
+) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(DataError, match="holds no estimates"):
+        audit(pd.DataFrame([fact("a", 12, estimate="jobs/x")]), path)
+
+
+def test_an_estimate_that_is_no_number_is_named(fact: Any, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    row = {**RESULTS["value"][0], "conf_low": "low"}
+    path.write_text(json.dumps({"value": [row]}), "utf-8")
+    with pytest.raises(DataError) as caught:
+        audit(pd.DataFrame([fact("a", 12, unit="jobs", estimate="jobs/total_at_horizon")]), path)
+    assert [(f.row, f.value) for f in caught.value.faults] == [(2, "jobs/total_at_horizon")]
+
+
+def test_an_estimate_without_an_upper_end(fact: Any, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    row = {**RESULTS["value"][0], "conf_high": "infinity"}
+    path.write_text(json.dumps({"value": [row]}), "utf-8")
+    claim = fact("a", 12_000, unit="jobs", estimate="jobs/total_at_horizon")
+    table = audit(pd.DataFrame([claim]), path).tidy().query("rule == 'estimate'")
+    assert table["verdict"].tolist() == ["holds"]
+
+
+def test_the_help_says_how_claims_and_estimates_meet(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["audit", "--help"])
+    said = capsys.readouterr().out
+    assert all(
+        word in said
+        for word in ("jobs/total_at_horizon", "subject,estimate,conf_low", "exit codes")
+    )

@@ -28,7 +28,6 @@ POISSON = "*Poisson*"
 APART: dict[tuple[str, str], str] = {
     # names
     ("*/mahalanobis", "2"): ORDER,
-    ("*/full*", "2"): TIES,
     # unit and origin of the outcome
     ("*logit*", "3"): YES,
     ("*logit*", "4 constant"): YES,

@@ -91,9 +91,10 @@ def test_optional_columns_may_be_left_out(tmp_path):
     columns = [column for column in CLAIM_COLUMNS if column not in CLAIM_OPTIONAL]
     row = {key: value for key, value in CLAIM.items() if key in columns}
     frame = read_claims(written(tmp_path, [row], columns))
-    words = [column for column in CLAIM_OPTIONAL if column != "stage"]
+    words = [column for column in CLAIM_OPTIONAL if column not in ("stage", "stated_as")]
     assert (frame[words] == "").all(axis=None)
     assert frame["stage"].isna().all()
+    assert frame["stated_as"].tolist() == ["per_cent_above_target"]  # read from the phrase
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(tmp_path):
@@ -132,6 +133,11 @@ def test_a_table_meets_the_same_contract_and_is_not_changed(tmp_path):
         ("stated_decimals", "-1", "not a count of decimals"),
         ("part_of", "nobody", "no claim has this claim_id"),
         ("numerator", "tools", "cannot refer to itself"),
+        ("target", "-5", "below zero"),
+        ("achieved", "-5", "below zero"),
+        ("price_base", "last year", "not a year of prices"),
+        ("stage", "0", "not a place in a funnel"),
+        ("stage", "first", "expected a number"),
     ],
 )
 def test_a_bad_cell_is_named_by_row_and_column(tmp_path, column, value, problem):
