@@ -168,8 +168,7 @@ def _attribution(value: ValueResult, level: str) -> list[Block]:
         (Column("", "left", 1.2), Column("share of cost, %"), Column("share of the result"), Column(f"{level} interval", "left"),
          Column("unit", "left")),
         tuple(rows),
-        ("In proportion to the present value of what each paid. To set all results against the money of one funder counts them once too often "
-         "for every other one.",),
+        ("In proportion to the present value of what each paid. To set all results against the money of one funder counts them 1 / share times.",),
     )  # fmt: skip
     forms = value.leverage()
     leverage = Table(
