@@ -24,6 +24,7 @@ _NOT_SAID = Text(
     "el texto no dice qué parte del costo es la contribución, de modo que no se sabe qué parte de los resultados le corresponde",
     "o texto não diz que parte do custo é a contribuição, pelo que não se sabe que parte dos resultados lhe cabe",
 )
+_EURO = Text("euro", "euro", "euro")
 _UNKNOWN = Text("share of the cost: –", "parte del costo: –", "parte do custo: –")
 _WHOLE = Text(
     "the contribution is the whole cost",
@@ -31,9 +32,9 @@ _WHOLE = Text(
     "a contribuição é a totalidade do custo",
 )
 _SENTENCE = Text(
-    "Per euro of total cost that is {whole}; in proportion to its money, {share} of the results may be attributed to the contribution.",
-    "Por euro de costo total son {whole}; en proporción a su dinero, a la contribución se le puede atribuir el {share} de los resultados.",
-    "Por euro de custo total são {whole}; na proporção do seu dinheiro, à contribuição pode atribuir-se {share} dos resultados.",
+    "Per {money} of total cost that is {whole}; in proportion to its money, {share} of the results may be attributed to the contribution.",
+    "Por {money} de costo total son {whole}; en proporción a su dinero, a la contribución se le puede atribuir el {share} de los resultados.",
+    "Por {money} de custo total são {whole}; na proporção do seu dinheiro, à contribuição pode atribuir-se {share} dos resultados.",
 )
 
 
@@ -54,7 +55,10 @@ def attribution(book: Book) -> Iterator[Finding]:
 
 
 def _finding(book: Book, claim: Claim, base: Claim) -> Finding:
-    if base.stated_as != "per_cent_of" or math.isnan(base.stated_ratio):
+    whole_of = book.find(base.part_of)
+    # A share of a contribution is no share of the cost.
+    of_cost = whole_of is None or whole_of.kind != "input"
+    if base.stated_as != "per_cent_of" or math.isnan(base.stated_ratio) or not of_cost:
         return Finding(
             claim.claim_id,
             RULE,
@@ -77,6 +81,7 @@ def _finding(book: Book, claim: Claim, base: Claim) -> Finding:
         "share": percent(base.stated_ratio, decimals),
         "factor": number(factor.value, 3),
         "window": window(factor, 3),
+        "money": _EURO if base.unit == "EUR" else base.unit,
     }
     return Finding(
         claim.claim_id,

@@ -39,7 +39,7 @@ _SENTENCE = Text(
     RULE,
     summary="a funnel of stages that grows",
     takes=("claims",),
-    needs=("two claims of one programme, place and unit with a `stage`",),
+    needs=("two claims of one programme, place, period and unit with a `stage`",),
     reference="stage 1 >= stage 2 >= ...",
 )
 def funnel(book: Book) -> Iterator[Finding]:
@@ -50,8 +50,8 @@ def funnel(book: Book) -> Iterator[Finding]:
             other
             for other in staged
             if other.stage < claim.stage
-            and (other.programme, other.geography, other.unit, other.planned)
-            == (claim.programme, claim.geography, claim.unit, claim.planned)
+            and (other.programme, other.geography, other.period, other.unit, other.planned)
+            == (claim.programme, claim.geography, claim.period, claim.unit, claim.planned)
         ]
         if earlier:
             yield _finding(claim, max(earlier, key=lambda other: other.stage))

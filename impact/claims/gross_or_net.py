@@ -19,6 +19,12 @@ RESULTS = ("jobs", "EUR", "USD")
 
 _NET = re.compile(r"\bnet\b|\bnet[oa]s?\b|\blíquid[oa]s?\b", re.IGNORECASE)
 _GROSS = re.compile(r"\bgross\b|\bbrut[oa]s?\b", re.IGNORECASE)
+_OPEN = re.compile(
+    r"\bnot\b|\bunknown\b|\bunclear\b|\bunsaid\b|\bno\s+(?:se\s+)?(?:dice|indica|consta)|\bnão\s+(?:se\s+)?(?:diz|indica|consta)"
+    r"|\bnet\s+or\s+gross\b|\bgross\s+or\s+net\b",
+    re.IGNORECASE,
+)
+"""A part of `basis` that leaves it open, or denies it: "gross or net not said", "not net"."""
 _RESULT = re.compile(
     r"\bincreas|\bfirst-time export|\bnew export|\binternationali[sz]ed\b|\bsurviv", re.IGNORECASE
 )
@@ -30,6 +36,11 @@ _SUM = Text(
     "{figure} = devido ao programa + teria acontecido de qualquer modo",
 )
 _IS_NET = Text("said to be net", "se dice que es neto", "diz-se que é líquido")
+_SAID_GROSS = Text(
+    "said to be gross, and not said to be brought about by the programme",
+    "se dice que es bruto, y no se dice que lo produjo el programa",
+    "diz-se que é bruto, e não se diz que o programa o produziu",
+)
 _IS_GROSS = Text(
     "the words say that the programme brought it about; the figure is what participants had, with what would have happened anyway",
     "las palabras dicen que el programa lo produjo; la cifra es lo que tuvieron los participantes, con lo que habría ocurrido de todos modos",
@@ -45,6 +56,27 @@ _SENTENCE = Text(
     "{figure}: cifra bruta, tal como se comunicó; no es neta de lo que habría ocurrido de todos modos.",
     "{figure}: valor bruto, tal como foi comunicado; não é líquido do que teria acontecido de qualquer modo.",
 )
+_SENTENCE_OPEN = Text(
+    "{figure}, as reported; whether that is gross, or net of what would have happened anyway, is not said.",
+    "{figure}, tal como se comunicó; no se dice si es una cifra bruta, o neta de lo que habría ocurrido de todos modos.",
+    "{figure}, tal como foi comunicado; não se diz se é um valor bruto, ou líquido do que teria acontecido de qualquer modo.",
+)
+
+
+def says_net(basis: str) -> bool:
+    """Whether a basis says net; "gross or net not said" and "not net" do not.
+
+    Examples
+    --------
+    >>> says_net("jobs; net of the comparison group"), says_net("jobs; gross or net not said"), says_net("not net")
+    (True, False, False)
+    """
+    return _says(basis, _NET)
+
+
+def _says(basis: str, word: re.Pattern[str]) -> bool:
+    parts = basis.split(";")
+    return any(word.search(part) and not _OPEN.search(part) for part in parts)
 
 
 @METHODS.register(
@@ -69,12 +101,13 @@ def gross_or_net(book: Book) -> Iterator[Finding]:
 
 
 def _finding(claim: Claim) -> Finding:
-    if _NET.search(claim.basis):
+    gross = _says(claim.basis, _GROSS)
+    if says_net(claim.basis):
         verdict, reason = "holds", _IS_NET
-    elif _GROSS.search(claim.basis) and (claims_effect(claim.phrase) or claim.unit == "jobs"):
+    elif gross and (claims_effect(claim.phrase) or claims_effect(claim.indicator)):
         verdict, reason = "wording", _IS_GROSS
-    elif _GROSS.search(claim.basis):
-        verdict, reason = "unverifiable", _IS_GROSS
+    elif gross:
+        verdict, reason = "unverifiable", _SAID_GROSS
     else:
         verdict, reason = "undefined", _NOT_SAID
     value = claim.amount if not math.isnan(claim.amount) else claim.stated_ratio
@@ -88,7 +121,9 @@ def _finding(claim: Claim) -> Finding:
         stated=value,
         arithmetic=say(_SUM, figure=figure),
         reason=reason,
-        sentence=NOTHING if verdict == "holds" else say(_SENTENCE, figure=_capital(figure)),
+        sentence=NOTHING
+        if verdict == "holds"
+        else say(_SENTENCE if gross else _SENTENCE_OPEN, figure=_capital(figure)),
     )
 
 

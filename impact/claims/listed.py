@@ -33,6 +33,11 @@ _OTHER_LENGTH = Text(
     "la lista no tiene la longitud indicada",
     "a lista não tem o comprimento indicado",
 )
+_REPEATED = Text(
+    "the list is as long as stated only because it names twice: {twice}",
+    "la lista tiene la longitud indicada solo porque nombra dos veces: {twice}",
+    "a lista só tem o comprimento indicado porque nomeia duas vezes: {twice}",
+)
 _SENTENCE = Text(
     "The list has {entries} entries, {distinct} of them different.",
     "La lista tiene {entries} entradas, {distinct} de ellas distintas.",
@@ -70,6 +75,8 @@ def _finding(claim: Claim) -> Finding:
     elif len(counts) in allowed and twice:
         # The stated number is right; that the list repeats itself is a remark, not a fault of the claim.
         verdict, reason = "holds", say(_TWICE, twice=", ".join(twice))
+    elif len(names) in allowed:
+        verdict, reason = "conflict", say(_REPEATED, twice=", ".join(twice))
     else:
         verdict, reason = "conflict", _OTHER_LENGTH
     words = {

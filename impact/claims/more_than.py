@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from impact.claims.book import Book, Figure
 from impact.claims.finding import Finding
+from impact.claims.sources import ground
 from impact.claims.text import NOTHING, Part, Text, number, percent, say
 from impact.core.registry import METHODS
 from impact.value.windows import NEAR
@@ -43,7 +44,7 @@ _SENTENCE = Text(
     RULE,
     summary='"more than" and its kin against another place\'s number',
     takes=("claims",),
-    needs=("a bound and an exact figure of one subject and unit",),
+    needs=("a bound and an exact figure of one subject, unit, place and period",),
     reference="difference = number - bound",
 )
 def more_than(book: Book) -> Iterator[Finding]:
@@ -57,6 +58,7 @@ def more_than(book: Book) -> Iterator[Finding]:
                 for rival in book.rivals(figure)
                 if rival.unit == figure.unit
                 and rival.claim.qualifier == "exact"
+                and ground(figure, rival) is None  # another place or other years bound nothing
                 and not math.isnan(rival.claim.amount)
             ]
             if exact:

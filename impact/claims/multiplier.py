@@ -63,13 +63,15 @@ _SENTENCE = Text(
     RULE,
     summary="the multiplier that direct and indirect jobs imply, against published ones",
     takes=("claims",),
-    needs=("a direct and an indirect figure of one programme, place and unit",),
+    needs=("a direct and an indirect number of jobs of one programme, place and period",),
     reference="(direct + indirect) / direct; Moretti (2010), van Dijk (2014)",
 )
 def multiplier(book: Book) -> Iterator[Finding]:
     """Hold the indirect figure of a programme against the direct one beside it."""
     for claim in book.claims:
-        if not _says(claim, _INDIRECT) or math.isnan(claim.amount) or claim.planned:
+        # Figures of both together are no indirect ones; of anything but jobs no multiplier is published.
+        alone = _says(claim, _INDIRECT) and not _says(claim, _DIRECT)
+        if claim.unit != "jobs" or not alone or math.isnan(claim.amount) or claim.planned:
             continue
         for other in book.claims:
             same = (other.programme, other.geography, other.unit, other.period) == (
@@ -78,7 +80,8 @@ def multiplier(book: Book) -> Iterator[Finding]:
                 claim.unit,
                 claim.period,
             )
-            if same and _says(other, _DIRECT) and not other.planned and other.amount > 0:
+            direct = _says(other, _DIRECT) and not _says(other, _INDIRECT)
+            if same and direct and not other.planned and other.amount > 0:
                 yield _finding(claim, other)
                 break
 

@@ -88,14 +88,14 @@ def clash(figure: Figure, rivals: Sequence[Figure]) -> bool:
 def _finding(figure: Figure, rivals: Sequence[Figure]) -> Finding:
     comparable = [rival for rival in rivals if rival.unit == figure.unit]
     against = [rival for rival in comparable if not rival.window.meets(figure.window)]
-    clashes = [rival for rival in against if _ground(rival, figure) is None]
+    clashes = [rival for rival in against if ground(rival, figure) is None]
     if not comparable:
         verdict, reason = "undefined", _UNITS
     elif clashes:
         verdict, reason = "conflict", _disagrees(figure, clashes[0])
     elif against:
-        ground = _ground(figure, against[0]) or ("", "")
-        verdict, reason = "undefined", say(_OTHER_GROUND, one=ground[0], other=ground[1])
+        place = ground(figure, against[0]) or ("", "")
+        verdict, reason = "undefined", say(_OTHER_GROUND, one=place[0], other=place[1])
     else:
         elsewhere = sum(rival.claim.source != figure.claim.source for rival in comparable)
         verdict = "holds"
@@ -133,7 +133,7 @@ def _disagrees(figure: Figure, rival: Figure) -> Text:
     return _DISAGREES if one == other else say(_DISAGREES_IN_WORDS, one=one, other=other)
 
 
-def _ground(figure: Figure, rival: Figure) -> tuple[str, str] | None:
+def ground(figure: Figure, rival: Figure) -> tuple[str, str] | None:
     """Place and years of both, where both say them and they are not the same; an open end is met by any."""
     for name in ("geography", "period"):
         one, other = getattr(figure.claim, name), getattr(rival.claim, name)

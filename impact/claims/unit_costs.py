@@ -10,6 +10,7 @@ import pandas as pd
 
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
+from impact.claims.gross_or_net import says_net
 from impact.claims.text import NOTHING, Part, Text, computed, number, quantity, say
 from impact.core.registry import METHODS
 from impact.value.benchmarks import COMPARABLE, GROSS_EXPORTS, PROFIT, TAX, VALUE_ADDED, benchmarks
@@ -24,7 +25,8 @@ _QUANTITIES = (
     (r"\btax(?:es)?\b|\bimpuestos?\b|\bimpostos?\b", TAX),
     (r"\bexports?\b|\bnew business\b|\bexportaciones\b|\bexportações\b", GROSS_EXPORTS),
 )
-_NET = re.compile(r"\bnet\b|\bnet[oa]s?\b|\blíquid[oa]s?\b", re.IGNORECASE)
+_MONEY = re.compile(r"([A-Z]{3}) per \1")
+"""What is published is money per money; money per job or per firm is of another definition."""
 
 _SUM = Text(
     "{stated} stated; published: {published}",
@@ -96,7 +98,7 @@ def _ratio(claim: Claim) -> Finding:
     table = table[table["quantity"] == quantity_of]
     low, high = table["low"].min(), table["high"].max()
     stated = stated_window(claim.stated_ratio, claim.qualifier, claim.stated_decimals)
-    same = quantity_of in COMPARABLE and _NET.search(claim.basis) is not None
+    same = quantity_of in COMPARABLE and says_net(claim.basis) and _MONEY.fullmatch(claim.unit)
     if not same:
         verdict, reason = "unverifiable", _NOT_NET
     elif low == high:

@@ -36,6 +36,17 @@ def amount_columns(columns: Iterable[object], *stems: str) -> list[str]:
     return [str(c) for c in columns if any(is_amount(str(c), stem) for stem in stems)]
 
 
+def is_currency(code: str) -> bool:
+    """Whether a word of three capital letters is the code of a currency that is known here; FTE is none.
+
+    Examples
+    --------
+    >>> is_currency("USD"), is_currency("FTE"), is_currency("usd")
+    (True, False, False)
+    """
+    return code.isupper() and code.lower() in _CURRENCIES.split()
+
+
 _PARTS = re.compile(rf"_(?P<scale>[km]?)(?P<currency>{_CURRENCIES.replace(' ', '|')})(?:_(?P<base>[12]\d\d\d))?")  # fmt: skip
 
 

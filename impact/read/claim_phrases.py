@@ -13,7 +13,7 @@ _PER_CENT = re.compile(
 # The words count only where they are tied to the percentage, which stands as § in what is searched; [^§,;.] is what may lie between.
 _ABOVE = re.compile(
     r"(?:exceed|surpass|outperform|overshot|topp?ed|beat)\w*\b[^§;.]*\bby\b[^§,;.]{0,20}§"
-    r"|§[^§,;.]{0,15}\b(?:above|over|beyond|in\s+excess|more\s+than|higher\s+than)\b|§\s*(?:more|extra|additional)\b|\b(?:additional|extra)\s+§"
+    r"|§[^§,;.]{0,15}\b(?:above|beyond|in\s+excess|more\s+than|higher\s+than|over(?=\s+(?:the\s+|its\s+|their\s+|our\s+)?(?:\w+\s+)?(?:target|goal|plan|objective|aim)|\s*$))\b|§\s*(?:more|extra|additional)\b|\b(?:additional|extra)\s+§"
     r"|(?:super|exced|sobrepas|rebas|ultrapass)\w*\b[^§;.]*\be[nm]\b[^§,;.]{0,15}§"
     r"|(?:super|exced|sobrepas|rebas|ultrapass)\w*\b\s+(?:l?[ao]s?\s+|el\s+)?(?:meta|objetivo|indicador|previsto)s?\s+por\s+(?:un\s+)?§"
     r"|§\s*(?:más|mais|a\s+mais|adiciona\w+|extra)\b|\badiciona\w+\s+(?:de\s+|del\s+|do\s+)?(?:un\s+)?§"
@@ -37,6 +37,16 @@ _INTENDED = re.compile(
     re.IGNORECASE,
 )
 # "beneficiará", "crearán", "gerarão": the future of Spanish and Portuguese. Names (Paraná, Ceará) begin with a capital and are no verbs.
+# What was exceeded, what firms themselves want, plans that are papers, shrimp: none of these is an intention of the programme.
+_NO_INTENTION = re.compile(
+    r"\b(?:than\s+(?:is|are|was|were)|what\s+(?:was|were))\s+(?:\w+ly\s+)?(?:expected|planned|intended|foreseen)\b"
+    r"|\b(?:de\s+l[oa]s?|d[oa]s?)\s+que\s+(?:se\s+)?(?:esperan?|prev[eé]n?|prevê|preveem)(?:-se)?\b"
+    r"|\b(?:firms|companies|enterprises|SMEs|MSMEs|exporters|producers|entrepreneurs|farmers)\s+(?:that|which|who)\s+(?:plan|aim|intend|seek)\b"
+    r"|\b(?:empresas|mipymes|pymes|exportador[ae]s|productores|produtores|empresari[oa]s|empresári[oa]s|emprendedores|empreendedores)"
+    r"\s+que\s+(?:buscan|pretende[mn]|visam)\b"
+    r"|\b\d[\d.,]*\s+(?:\w+\s+){0,2}plans\b|\b(?:helped|enabled|trained|supported)\b[^,;.]*\bto\s+be\b|\bcamarão\b",
+    re.IGNORECASE,
+)
 _FUTURE = re.compile(
     r"\b[a-zñçáéíóúâêôãõü]{2,}(?:[aei]rá|[aei]rán|[aei]rão)\b|\b(?:ha[br]|pod|ten|pon|ven|sal|quer|sab|d?i|ser)d?rán?\b|\bserão\b|\bserán?\b"
 )
@@ -77,7 +87,8 @@ def intends(phrase: str) -> bool:
     >>> intends("More than 25 000 companies are expected"), intends("served almost 60,000 SMEs")
     (True, False)
     """
-    return _INTENDED.search(phrase) is not None or _FUTURE.search(phrase) is not None
+    own = _NO_INTENTION.sub(" § ", phrase)
+    return _INTENDED.search(own) is not None or _FUTURE.search(own) is not None
 
 
 def claims_change(phrase: str) -> bool:

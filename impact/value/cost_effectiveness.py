@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from impact.core.amount_names import amount_parts
@@ -28,6 +29,7 @@ from impact.value.gross import GrossToNet, declared_additionality
 from impact.value.joint import joint
 from impact.value.labels import CostWords, OutcomeWords, funds_text, short_text, span_text
 from impact.value.outcome_rows import PER_COST, PRIMARY, Outcome, Terms, outcome_rows, row
+from impact.value.priors import is_number
 from impact.value.returns import return_rows
 from impact.value.roles import Role, one_of, outcome_roles
 from impact.value.totals import (
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["PRIMARY", "ValueResult", "cost_effectiveness", "one_of"]
 
 _SHOWN = ["outcome", "term", "estimate", "interval", "unit", "status"]
+_FEWEST_DRAWS = 2  # an interval needs two ends; how many are enough is the caller's
 _WHOLE = 1e-9  # shares of costs that differ from 1 by less are all of it
 
 
@@ -293,6 +296,7 @@ def cost_effectiveness(
     Net jobs in the year of joining: 4.000 over 2 participants (95 % interval 2.040 to 5.960)
     """
     arguments = dict(locals())
+    _refuse_arguments(arguments)
     shares = persistence_shares(persistence)
     adjusted = declared_additionality(additionality, gross)
     paid = discounted_costs(
@@ -418,12 +422,52 @@ def _paid(amount: Amount, terms: Terms) -> dict[str, Any]:
 # --- what is refused -------------------------------------------------------------------------------
 
 
+def _refuse_arguments(given: Mapping[str, Any]) -> None:
+    """Arguments that no table or effect is needed to refuse; all in one pass."""
+    faults = []
+
+    def fault(name: str, problem: str, remedy: str) -> None:
+        faults.append(Fault(problem, remedy, column=name, value=given[name]))
+
+    for name, least in (("draws", _FEWEST_DRAWS), ("seed", 0)):
+        value = given[name]
+        if not (
+            isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
+        ):
+            fault(name, "this does not do", f"write a whole number from {least} on")
+    for name in ("gross", "mid_year"):
+        if not isinstance(given[name], bool | np.bool_):
+            fault(name, "this is neither True nor False", "write True or False")
+    if not (isinstance(given["outcome_unit"], str) and given["outcome_unit"].strip()):
+        fault(
+            "outcome_unit",
+            "this is no unit",
+            "write a plural such as 'jobs', or the currency for money",
+        )
+    if given["units"] is not None and not isinstance(given["units"], Mapping):
+        fault("units", "these are no units", "give a mapping such as {'hours': 'hours'}")
+    if given["participants"] is not None and not isinstance(
+        given["participants"], Mapping | pd.Series
+    ):
+        fault(
+            "participants",
+            "these are no participants per cohort",
+            "give a mapping such as {2011: 40, 2012: 35}",
+        )
+    if given["money"] is not None and not isinstance(given["money"], Money):
+        fault("money", "these are no rates and deflators", "give impact.Money(...)")
+    if faults:
+        raise DataError("The account cannot be made.", faults)
+
+
 def _refuse_shares(domestic_share: float | None, cost_of_public_funds: float) -> None:
-    if domestic_share is not None and not 0.0 <= domestic_share <= 1.0:
+    if domestic_share is not None and not (
+        is_number(domestic_share) and 0.0 <= domestic_share <= 1.0
+    ):
         raise EstimationError(
             f"domestic_share is {domestic_share!r}; give a share between 0 and 1, such as 0.7."
         )
-    if not (0.0 <= cost_of_public_funds < math.inf):
+    if not (is_number(cost_of_public_funds) and cost_of_public_funds >= 0.0):
         raise EstimationError(
             f"cost_of_public_funds is {cost_of_public_funds!r}; give what a euro of tax costs beyond itself, such as 0.2."
         )

@@ -19,7 +19,10 @@ from impact.design.match import MatchResult
 from impact.display.digits import number_text
 from impact.display.numbers import format_number
 from impact.estimate.effect import EffectResult
+from impact.value.additionality import Additionality
 from impact.value.cost_effectiveness import ValueResult
+from impact.value.gross import declared_additionality
+from impact.value.totals import FixedSizes
 
 Estimate = Callable[[Panel], EffectResult | Mapping[str, EffectResult]]
 """From a panel to the effects of an account: everything that looks at the data, the design included."""
@@ -27,6 +30,7 @@ Estimate = Callable[[Panel], EffectResult | Mapping[str, EffectResult]]
 _FEWEST = (
     0.9  # of the draws; with fewer that can be estimated, those that can are another population
 )
+_LEAST = 1e-12  # what stands for nothing where a number must lie above zero
 _PRICES = {"cost_per_unit": "total_per_million", "cost_per_unit_year": "unit_years_per_million"}
 _DRAWN = ("total_at_horizon", "unit_years", "total_per_million", "unit_years_per_million", "present_value", "per_unit_of_cost",
           "domestic_value_added_per_unit_of_cost", "benefit_cost_ratio", "net_present_value")  # fmt: skip
@@ -95,6 +99,9 @@ def bootstrap_value(
     >>> bool(again.table["estimate"].equals(value.table["estimate"]))
     True
     """
+    for name, number, least in (("draws", draws, 2), ("seed", seed, 0)):
+        if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < least:
+            raise EstimationError(f"{name} is {number!r}; write a whole number from {least} on.")
     _refuse_replacement(value)
     arguments = dict(value.arguments)
     _check_same(value, data, estimate, arguments)
@@ -111,10 +118,19 @@ def bootstrap_value(
         if found.failed
         else ""
     )
-    note = f"Intervals are percentiles of {format_number(draws)} draws of {what} (seed {seed}), with design and estimate done again in each{lost}."
+    note = f"Intervals are percentiles of {format_number(draws)} draws of {what} (seed {seed}), with design and estimate done again in each{_drawn_too(value)}{lost}."
     return dataclasses.replace(
         value, table=table, notes=(*value.notes, note), sentence=_sentence(value, table)
     )
+
+
+def _drawn_too(value: ValueResult) -> str:
+    declared = declared_additionality(value.arguments["additionality"], value.arguments["gross"])
+    also = ["the priors of additionality"] if declared.uncertain else []
+    also += ["the costs that are estimates"] if (value.costs["std_error"] > 0).any() else []
+    also_drawn = f", {' and '.join(also)} drawn as well" if also else ""
+    rates = value.table["term"] == "internal_rate_of_return"
+    return also_drawn + ("; that of the internal rate of return is analytic" if rates.any() else "")
 
 
 def _refuse_replacement(value: ValueResult) -> None:
@@ -153,6 +169,8 @@ def _draw(
 
     groups = _groups(data, cluster)
     base = cost_effectiveness(**arguments)
+    declared = declared_additionality(arguments["additionality"], arguments["gross"])
+    factors = declared.draws(draws, seed) if declared.uncertain else None
     keys = [
         (str(o), str(t))
         for o, t in zip(base.table["outcome"], base.table["term"], strict=True)
@@ -165,28 +183,66 @@ def _draw(
         try:
             drawn = _panel_of(data, groups, rng)
             effects = estimate(drawn)
-            one = cost_effectiveness(
-                **{**arguments, "effects": effects, "participants": sizes, "draws": 2}
-            )
+            changed = {**arguments, "costs": _costs(arguments["costs"], rng), "draws": 2}
+            if factors is not None:  # one number that stands for the product of all priors
+                changed["additionality"] = Additionality(
+                    multiplier=max(float(factors[number]), _LEAST)
+                )
+            at = _estimates(changed, effects, sizes)
         except ImpactError as error:
             failed, reason = failed + 1, str(error).splitlines()[0]
             continue
-        at = one.table.set_index(["outcome", "term"])["estimate"]
         values.append([float(at.get(key, math.nan)) for key in keys])
     return _Draws(keys, np.array(values, dtype=np.float64).reshape(-1, len(keys)), failed, reason)
 
 
-def _participants(base: ValueResult) -> dict[int, int]:
-    """Participants per cohort as the account counted them: the same in every draw."""
+def _estimates(
+    changed: dict[str, Any], effects: Any, sizes: Mapping[str, FixedSizes]
+) -> Mapping[Any, float]:
+    """The numbers of one draw, outcome by outcome: each has the participants of its own sample."""
+    from impact.value.cost_effectiveness import cost_effectiveness
+
+    each = {"": effects} if isinstance(effects, EffectResult) else dict(effects)
+    units = dict(changed["units"] or {})
+    parts = []
+    for name, effect in each.items():
+        alone = effect if not name else {name: effect}
+        own = {name: units[name]} if name in units else None
+        terms = {**changed, "effects": alone, "units": own, "participants": sizes[name]}
+        parts.append(cost_effectiveness(**terms).table)
+    together = pd.concat(parts).set_index(["outcome", "term"])["estimate"]
+    first: Mapping[Any, float] = together.groupby(level=[0, 1]).first().to_dict()
+    return first
+
+
+def _costs(costs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """The costs of one draw: those with a standard error vary, the parts of one shared line together."""
+    if "std_error" not in costs or not (costs["std_error"] > 0).any():
+        return costs
+    paid = costs["amount" if "amount" in costs else "disbursed"].astype("float64")
+    lines = pd.Series(np.arange(len(costs), dtype=np.float64), index=costs.index)
+    if "shared_line" in costs:
+        shared = costs["shared_line"].astype("float64")
+        lines = shared.add(len(costs)).where(shared.notna(), lines)
+    codes, names = pd.factorize(lines)
+    normal = rng.standard_normal(len(names))[codes]
+    amount = np.maximum(paid + costs["std_error"].astype("float64") * normal, _LEAST * paid)
+    return costs.drop(columns=["disbursed"], errors="ignore").assign(amount=amount, std_error=0.0)
+
+
+def _participants(base: ValueResult) -> dict[str, FixedSizes]:
+    """Participants per outcome and cohort as the account counted them: the same in every draw."""
     declared = base.arguments["participants"]
-    if declared is not None:
-        return dict(declared)
-    firms = base.effect.firms
-    assert firms is not None
-    counted = firms["cohort"].dropna().astype("int64").value_counts()
-    cells = base.effect.estimates
-    joined = cells.loc[(cells["event_time"] >= 0) & cells["estimate"].notna(), "cohort"].unique()
-    return {int(g): int(counted[int(g)]) for g in sorted(joined)}
+    found = {}
+    for name, effect in base.effects.items():
+        assert effect.firms is not None
+        counted = effect.firms["cohort"].dropna().astype("int64").value_counts()
+        if declared is not None:
+            counted = pd.Series(dict(declared))
+        cells = effect.estimates
+        joined = cells.loc[(cells["event_time"] >= 0) & cells["estimate"].notna(), "cohort"]
+        found[name] = FixedSizes((int(g), int(counted[int(g)])) for g in sorted(joined.unique()))
+    return found
 
 
 def _groups(data: Panel, cluster: str | None) -> list[list[npt.NDArray[np.intp]]]:

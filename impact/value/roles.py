@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from impact.core.amount_names import is_currency
 from impact.core.errors import DataError, Fault
 from impact.display.numbers import unit_word
 from impact.estimate.effect import EffectResult
@@ -88,15 +89,27 @@ def outcome_roles(
         A name that is not known and has no unit, a kind that does not exist: all in one pass.
     """
     if isinstance(effects, EffectResult):
+        faults = _other_currency("outcome_unit", outcome_unit, currency)
+        if faults:
+            raise DataError("The outcomes cannot be counted.", faults)
         return {"": (_alone(outcome_unit, currency), effects)}
     declared = dict(units or {})
-    faults = _faults(effects, declared)
+    faults = _faults(effects, declared, currency)
     if faults:
         raise DataError("The outcomes cannot be counted.", faults)
     return {
         name: (_named(name, declared.get(name), currency), effect)
         for name, effect in effects.items()
     }
+
+
+def _other_currency(column: str, unit: str, currency: str) -> list[Fault]:
+    """Money in another currency than the costs; to count it as a unit would price one money in another."""
+    said = unit.strip()
+    if not is_currency(said) or said == currency.upper():
+        return []
+    return [Fault(f"the outcome is in {said} and the costs are in {currency}", "estimate the outcome in the currency of the costs, or convert the costs (money=)",
+                  column=column, value=unit)]  # fmt: skip
 
 
 def _alone(outcome_unit: str, currency: str) -> Role:
@@ -116,7 +129,7 @@ def _named(name: str, declared: str | tuple[str, str] | None, currency: str) -> 
     return Role(name, unit, "stock" if given is None else given, unit)  # type: ignore[arg-type]
 
 
-def _faults(effects: object, declared: Mapping[str, object]) -> list[Fault]:
+def _faults(effects: object, declared: Mapping[str, object], currency: str) -> list[Fault]:
     if not isinstance(effects, Mapping) or not effects:
         return [
             Fault(
@@ -158,8 +171,16 @@ def _faults(effects: object, declared: Mapping[str, object]) -> list[Fault]:
             )
         elif not (
             isinstance(unit, str)
-            or (isinstance(unit, tuple) and len(unit) == 2 and unit[1] in KINDS)
+            or (
+                isinstance(unit, tuple)
+                and len(unit) == 2
+                and isinstance(unit[0], str)
+                and unit[1] in KINDS
+            )
         ):
             remedy = "write a plural such as 'hours', or ('first orders', 'event')"
             faults.append(Fault("this is no unit", remedy, column=f"units[{name!r}]", value=unit))
+        else:
+            word = unit if isinstance(unit, str) else unit[0]
+            faults += _other_currency(f"units[{name!r}]", word, currency)
     return faults

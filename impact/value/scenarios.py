@@ -128,7 +128,9 @@ def _scenarios(
     additionality: Sequence[Mapping[str, Any] | Additionality],
 ) -> Iterator[tuple[str, str, dict[str, Any], bool]]:
     own = value.arguments
-    horizon, carried = int(own["horizon"]), len(persistence_shares(own["persistence"]))
+    horizon = int(own["horizon"])
+    # Years of the horizon that nothing but a persistence fills; a persistence within what was observed fills none.
+    filled = max(horizon - _longest(value), 0)
     for years in _with(horizons, horizon):
         yield (
             "horizon",
@@ -138,10 +140,11 @@ def _scenarios(
         )
     for more in _with(persistence, own["persistence"]):
         shares = persistence_shares(more)
-        longer = max(horizon - carried, 0) + len(shares)
+        longer = horizon - filled + len(shares)
         text = f"{len(shares)} years carried on" if len(shares) != 1 else "1 year carried on"
         changes = {"persistence": more, "horizon": longer}
-        yield "persistence", text, changes, len(shares) == carried and longer == horizon
+        as_declared = shares == persistence_shares(own["persistence"]) and longer == horizon
+        yield "persistence", _carried(text, shares), changes, as_declared or not (shares or filled)
     for rate in _with(discount_rates, own["discount_rate"]):
         yield (
             "discount rate",
@@ -164,6 +167,22 @@ def _scenarios(
     for one in _with([as_additionality(after) for after in additionality], mine):
         text = "none taken off" if one == Additionality() else one.label()
         yield "additionality", text, {"additionality": one}, one == mine
+
+
+def _longest(value: ValueResult) -> int:
+    """Years after joining that some cohort was observed."""
+    last = 0
+    for effect in value.effects.values():
+        known = effect.estimates[effect.estimates["estimate"].notna()]
+        last = max(last, int(known["event_time"].max()))
+    return last
+
+
+def _carried(text: str, shares: Sequence[float]) -> str:
+    """Years that are carried on in part say so: 3 whole years and 3 halves are two scenarios."""
+    if all(share == 1.0 for share in shares):
+        return text
+    return f"{text} at {', '.join(f'{100 * share:g}' for share in shares)} %"
 
 
 def _with(values: Sequence[Any], own: Any) -> list[Any]:

@@ -18,6 +18,10 @@ ShortCohorts = Literal["last_observed", "refuse"]
 """What to do with a cohort that was not observed up to the horizon."""
 
 
+class FixedSizes(dict[int, int]):
+    """Participants of an account that is drawn again: they stay what they were, also where a draw holds more firms of a cohort."""
+
+
 def treated_cells(
     effect: EffectResult, horizon: int, gross: bool, carried_years: int = 0
 ) -> pd.DataFrame:
@@ -105,7 +109,8 @@ def participants_per_cohort(
     firm_cohort = firm_cohorts(effect)
     sample = {g: int((firm_cohort == g).sum()) for g in cohorts}
     if participants is not None:
-        roster = {g: n for g, n in participants.items() if g in sample or g not in elsewhere}
+        kind = FixedSizes if isinstance(participants, FixedSizes) else dict
+        roster = kind((g, n) for g, n in participants.items() if g in sample or g not in elsewhere)
         faults = _roster_faults(roster, sample)
         if faults:
             raise DataError("The participants per cohort do not fit the effect.", faults)
@@ -169,7 +174,7 @@ def _roster_faults(roster: Mapping[Any, Any], sample: Mapping[int, int]) -> list
             problem = "this cohort has an effect and no number of participants"
         elif not _is_count(number):
             problem = "the number of participants is not a whole number above zero"
-        elif number < found:
+        elif number < found and not isinstance(roster, FixedSizes):
             problem = f"the roster has fewer participants than the sample, which has {found}"
         else:
             continue

@@ -104,3 +104,12 @@ def test_a_whole_that_is_not_exact_has_no_whole_numbers(fact, share, verdicts):
         share("part", 11, part_of="whole"),
     )
     assert verdicts("R13", *rows) == {}
+
+
+def test_stages_of_different_years_are_not_one_funnel(fact, verdicts):
+    rows = [
+        fact("a", 100, subject="a", stage=1, period="2010"),
+        fact("b", 150, subject="b", stage=2, period="2012"),
+    ]
+    assert verdicts("R11", *rows) == {}
+    assert verdicts("R11", *[{**row, "period": "2010"} for row in rows]) == {"b": "implausible"}

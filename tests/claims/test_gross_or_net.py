@@ -60,9 +60,9 @@ def test_the_results_of_the_texts(published):
     jobs = rows.loc["eu_iv_direct_jobs_20000"]
     said = [jobs[f"sentence_{lang}"].replace("\u00a0", " ") for lang in ("en", "es", "pt")]
     assert said == [
-        "More than 20,000 jobs: gross, as reported; not net of what would have happened anyway.",
-        "Más de 20.000 empleos: cifra bruta, tal como se comunicó; no es neta de lo que habría ocurrido de todos modos.",
-        "Mais de 20.000 empregos: valor bruto, tal como foi comunicado; não é líquido do que teria acontecido de qualquer modo.",
+        "More than 20,000 jobs, as reported; whether that is gross, or net of what would have happened anyway, is not said.",
+        "Más de 20.000 empleos, tal como se comunicó; no se dice si es una cifra bruta, o neta de lo que habría ocurrido de todos modos.",
+        "Mais de 20.000 empregos, tal como foi comunicado; não se diz se é um valor bruto, ou líquido do que teria acontecido de qualquer modo.",
     ]
 
 
@@ -75,3 +75,43 @@ def test_a_result_is_known_by_its_indicator_too(fact, verdicts):
     row = fact("one", 5, phrase="of which 5 were new", indicator="first-time exporters")
     assert verdicts("R8", row) == {"one": "undefined"}
     assert verdicts("R8", {**row, "indicator": "firms served"}) == {}
+
+
+@pytest.mark.parametrize(
+    "basis",
+    [
+        "jobs; gross or net not said",
+        "not net",
+        "bruto o neto: no se indica",
+        "persons; net: not known",
+    ],
+)
+def test_what_is_left_open_is_not_net(fact, audited, basis):
+    row = (
+        audited(fact("jobs", 5, unit="jobs", phrase="created 5 jobs", basis=basis))
+        .tidy()
+        .query("rule == 'R8'")
+        .iloc[0]
+    )
+    assert row["verdict"] == "undefined"
+    assert "is not said" in row["sentence_en"]
+
+
+def test_a_gross_figure_without_words_of_cause_is_not_said_to_have_them(fact, audited):
+    rows = (
+        fact(
+            "one",
+            5,
+            unit="jobs",
+            phrase="the firms employ 5",
+            indicator="jobs in firms",
+            basis="gross",
+        ),
+        fact("two", 5, unit="jobs", phrase="5 more", indicator="jobs created", basis="gross"),
+    )
+    found = audited(*rows).tidy().query("rule == 'R8'").set_index("claim_id")
+    assert found["verdict"].to_dict() == {"one": "unverifiable", "two": "wording"}
+    assert (
+        "brought it about" in found.loc["two", "reason"]
+        and "not said to be" in found.loc["one", "reason"]
+    )

@@ -115,3 +115,40 @@ def test_the_real_bounds(published):
     assert rows.loc["eu_iv_exports_increased", "verdict"] == "conflict"
     assert "−62 (1.0\u00a0%)" in rows.loc["eu_iv_exports_increased", "arithmetic"]
     assert rows.loc["ccl_firms_peru_headline", "verdict"] == "holds"
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "trained 500 firms that plan to export",
+        "capacitó a 500 empresas que buscan exportar",
+        "capacitou 500 empresas que pretendem exportar",
+        "served 500 firms, more than was expected",
+        "500 empresas exportaram camarão",
+        "helped 500 firms to be certified",
+        "delivered 500 export plans to SMEs",
+    ],
+)
+def test_the_plans_of_firms_and_what_was_exceeded_are_no_intention(fact, verdicts, phrase):
+    assert verdicts("R15", fact("one", 500, phrase=phrase)) == {}
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "500 companies that will benefit",
+        "300 trained, 500 to be trained",
+        "500 empresas que van a recibir apoyo",
+    ],
+)
+def test_an_intention_about_firms_is_one(fact, verdicts, phrase):
+    assert verdicts("R15", fact("one", 500, phrase=phrase)) == {"one": "wording"}
+
+
+def test_a_bound_of_another_place_is_not_failed(fact, verdicts):
+    rows = (
+        fact("bound", 5_000, qualifier="more_than", geography="Peru"),
+        fact("other", 400, geography="Lima", source="elsewhere"),
+    )
+    assert verdicts("R16", *rows) == {}
+    assert verdicts("R16", rows[0], {**rows[1], "geography": "Peru"}) == {"bound": "conflict"}

@@ -41,3 +41,9 @@ def test_a_list_without_a_count_is_unverifiable_and_counted(fact, audited):
     row = audited(fact("list", None, listed="a|b|c")).tidy().iloc[0]
     assert (row["rule"], row["verdict"]) == ("none", "unverifiable")
     assert "3" in row["reason"]
+
+
+def test_a_list_that_is_long_enough_by_repetition_is_not_called_short(fact, audited):
+    row = audited(fact("list", 6, listed=REGIONS)).tidy().iloc[0]
+    assert row["verdict"] == "conflict"
+    assert row["reason"] == "the list is as long as stated only because it names twice: Piura"

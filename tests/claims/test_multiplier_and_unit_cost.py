@@ -117,3 +117,25 @@ def test_money_of_another_place_is_not_divided(fact, verdicts):
     assert verdicts("R10", paid, fact("n", 100)) == {"n": "unverifiable"}
     assert verdicts("R10", {**paid, "geography": "Peru"}, fact("n", 100)) == {}
     assert verdicts("R10", {**paid, "programme": "Q"}, fact("n", 100)) == {}
+
+
+def test_both_together_are_not_the_indirect_ones_and_only_jobs_are_judged(fact, verdicts):
+    direct = fact("d", 1_000, subject="d", unit="jobs", indicator="direct jobs")
+    both = fact("b", 4_000, subject="b", unit="jobs", indicator="direct and indirect jobs")
+    assert verdicts("R9", direct, both) == {}
+    people = {"unit": "persons", "period": "2010"}
+    rows = (
+        fact("d", 1_000, subject="d", indicator="direct beneficiaries", **people),
+        fact("i", 5_000, subject="i", indicator="indirect beneficiaries", **people),
+    )
+    assert verdicts("R9", *rows) == {}
+
+
+def test_money_per_job_is_not_held_against_money_per_money(fact, verdicts):
+    row = fact("one", None, unit="EUR per job", indicator="value added per job", basis="net")
+    row |= {"stated_ratio": 20_000, "stated_as": "ratio", "stated_decimals": 0}
+    assert verdicts("R10", row) == {"one": "unverifiable"}
+    assert verdicts("R10", {**row, "unit": "EUR per EUR"}) == {"one": "implausible"}
+    assert verdicts("R10", {**row, "unit": "EUR per EUR", "basis": "gross or net not said"}) == {
+        "one": "unverifiable"
+    }

@@ -111,3 +111,12 @@ def test_a_number_that_fits_neither_reading_is_left_to_the_recomputation(pair, v
 
 def test_nothing_is_said_without_a_base(pair, verdicts):
     assert verdicts("R2", pair(target=0)) == {}
+
+
+def test_over_a_time_is_not_over_the_target():
+    from impact.read.claim_phrases import reading_of
+
+    assert reading_of("reached 120% of the target over two years") == "per_cent_of_target"
+    assert (
+        reading_of("20% over the target") == reading_of("ended 20% over") == "per_cent_above_target"
+    )

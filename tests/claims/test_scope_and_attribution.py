@@ -104,3 +104,18 @@ def test_what_part_of_the_results_is_the_contributions(published):
     rows = published.tidy().query("claim_id == 'eu_iv_five_per_euro'").set_index("rule")
     assert "1.205 [1.198; 1.212]" in rows.loc["R7", "arithmetic"]
     assert "in proportion to its money, 83" in rows.loc["R7", "sentence_en"]
+
+
+def test_the_money_of_a_contribution_is_named(fact, audited):
+    paid = fact("paid", 25e6, subject="p", kind="input", unit="USD", indicator="contribution")
+    paid |= {"stated_ratio": 50, "stated_as": "per_cent_of", "stated_decimals": 0}
+    ratio = fact("ratio", None, subject="r", unit="USD per USD", part_of="paid", stated_as="ratio")
+    ratio |= {"stated_ratio": 4, "stated_decimals": 0}
+    row = audited(paid, ratio).tidy().query("rule == 'R7'").iloc[0]
+    assert row["sentence_en"].startswith("Per USD of total cost")
+
+
+def test_a_share_of_a_contribution_is_no_share_of_the_cost(ratio, fact, verdicts):
+    of_eu = {"stated_as": "per_cent_of", "stated_ratio": 60, "stated_decimals": 0, "part_of": "eu"}
+    rows = *ratio(base=of_eu), fact("eu", 30e6, subject="e", unit="EUR", kind="input")
+    assert verdicts("R7", *rows)["ratio"] == "unverifiable"

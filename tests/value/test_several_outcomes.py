@@ -490,6 +490,11 @@ def test_each_bar_of_the_tornado_is_the_account_made_again():
         "denominator",
         "additionality",
     }
+    # A persistence that fills nothing is no other account: the observed horizon is where the bars begin.
+    idle = value(horizon=1, persistence=3).tornado()
+    carried = idle[idle["dimension"] == "persistence"].set_index("scenario")
+    assert carried.loc["0 years carried on", "base"]
+    assert carried["base"].sum() == 1
     # A denominator that counts the same lines under another name is no other assumption.
     alone = value(paid=costs(source_of_funds="state"), denominator="public").tornado()
     assert alone.loc[alone["dimension"] == "denominator", "scenario"].tolist() == ["public cost"]
@@ -624,3 +629,98 @@ def test_a_poisson_effect_of_att_is_in_euros_already():
     )
     with pytest.raises(EstimationError, match="coefficient of a Poisson"):
         impact.poisson_total(effect, observed)
+
+
+# --- found by review: draws that are the account's, arguments that are none ------------------------
+
+
+def test_the_bootstrap_counts_each_outcome_on_its_own_sample_and_draws_priors_and_costs():
+    frame, _ = programme(firms=90, periods=4, cohorts=(3,), seed=5)
+    some = frame.loc[frame["joined"] == 3, "firm"].unique()[:15]
+    frame["jobs"] = frame["exports"].mask(frame["firm"].isin(some))
+    data = impact.panel(frame, unit="firm", time="year", cohort="joined")
+    paid = pd.DataFrame({"item": ["a"], "year": [3], "amount": [3e5], "currency": "EUR",
+                         "source_of_funds": ["EU"], "std_error": [3e4]})  # fmt: skip
+
+    def both(of: impact.Panel) -> dict[str, EffectResult]:
+        return {n: impact.att(of, c, method="group_time") for n, c in (("exports", "exports"), ("jobs", "jobs"))}  # fmt: skip
+
+    account = impact.cost_effectiveness(both(data), paid, horizon=1, denominator="total")
+    got = impact.bootstrap_value(account, data, both, draws=120)
+    one, other = line(account, "total_at_horizon", "jobs"), line(got, "total_at_horizon", "jobs")
+    assert one["n_participants"] == 30
+    assert other["std_error"] == pytest.approx(one["std_error"], rel=0.35)
+    assert "the costs that are estimates drawn as well" in got.notes[-1]
+
+    wide = account.again(additionality={"displacement": (0.4, 0.3)})
+    drawn = impact.bootstrap_value(wide, data, both, draws=120)
+    point = account.again(additionality={"displacement": 0.4})
+    fixed = impact.bootstrap_value(point, data, both, draws=120)
+    assert (
+        line(drawn, "total_at_horizon", "jobs")["std_error"]
+        > 1.05 * line(fixed, "total_at_horizon", "jobs")["std_error"]
+    )
+    assert "the priors of additionality" in drawn.notes[-1]
+
+
+def test_clusters_of_different_size_can_be_drawn():
+    frame, _ = programme(firms=120, periods=4, cohorts=(3,), seed=5)
+    frame["chamber"] = (2 * np.sqrt(frame["firm"].str[1:].astype(int))).astype(int)
+    data = impact.panel(frame, unit="firm", time="year", cohort="joined")
+
+    def of(one: impact.Panel) -> EffectResult:
+        return impact.att(one, "exports", method="group_time", cluster="chamber")
+
+    paid = costs(year=[3, 3, 3])
+    account = impact.cost_effectiveness(of(data), paid, horizon=1, denominator="total")
+    got = impact.bootstrap_value(account, data, of, draws=20, cluster="chamber")
+    assert "could not be estimated" not in got.notes[-1]
+    for wrong in ({"draws": -1}, {"draws": "many"}, {"seed": -1}):
+        with pytest.raises(EstimationError, match="write a whole number"):
+            impact.bootstrap_value(account, data, of, **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"draws": -5},
+        {"draws": 2.5},
+        {"seed": -1},
+        {"seed": None},
+        {"outcome_unit": None},
+        {"outcome_unit": " "},
+        {"units": 5},
+        {"participants": [1, 2]},
+        {"mid_year": "no"},
+        {"gross": "no"},
+        {"money": "euros"},
+    ],
+)
+def test_arguments_that_are_none_are_named(wrong):
+    with pytest.raises(DataError) as error:
+        value(**wrong)
+    assert [f.column for f in error.value.faults] == list(wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"domestic_share": "half"}, {"cost_of_public_funds": None}])
+def test_shares_that_are_no_numbers_are_refused(wrong):
+    with pytest.raises(EstimationError, match=next(iter(wrong))):
+        value({"exports": money()}, **wrong)
+
+
+def test_money_of_another_currency_is_no_unit_to_count():
+    with pytest.raises(DataError, match="in USD and the costs are in EUR"):
+        value(outcome_unit="USD")
+    with pytest.raises(DataError, match="in USD and the costs are in EUR"):
+        value({"orders": effect()}, units={"orders": ("USD", "event")})
+    assert "FTE" in value(outcome_unit="FTE").sentence
+
+
+def test_a_persistence_of_parts_is_not_taken_for_whole_years_in_the_tornado():
+    rows = (
+        value(horizon=3, persistence=[0.8, 0.5, 0.25]).tornado().query("dimension == 'persistence'")
+    )
+    base = rows[rows["base"]]
+    assert len(base) == rows["base"].sum() <= 1
+    assert rows["scenario"].is_unique
+    assert any("at 80, 50, 25 %" in text for text in rows["scenario"])
