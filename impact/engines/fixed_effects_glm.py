@@ -46,7 +46,7 @@ _SAMPLE = 16  # of many firms every such one is fitted first
 _MANY = 200_000  # rows
 
 
-class NoMaximum(EstimationError):
+class NoMaximum(Exception):
     """The likelihood rises for ever along some direction, or nothing could be found.
 
     Attributes
