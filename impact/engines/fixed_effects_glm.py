@@ -211,8 +211,8 @@ def fit_glm(
     ------
     CollinearTerms
         If a regressor is spanned.
-    EstimationError
-        If no maximum is found.
+    NoMaximum
+        If no maximum is found; the caller says so in words of its terms.
 
     Examples
     --------
@@ -246,7 +246,7 @@ def _from_sample(
         fit = _steps(model, y[rows], part, few, own, dense, None, _RESTS)
         rest = (fit.linear - fit.coefficients @ part)[None]
         found = projection(few, fit.weights, dense=dense).residuals(rest)
-    except (EstimationError, CollinearTerms):
+    except (EstimationError, CollinearTerms, NoMaximum):
         return None
     level = np.zeros(effects.width)
     level[levels] = found[:, 0]
