@@ -99,7 +99,10 @@ def _prices(thresholds: Sequence[float] | None, cost: float, units: pd.Series) -
                 "The effect is below zero: give thresholds, such as [10_000, 20_000]."
             )
         return np.linspace(0.0, 4 * cost / scale, _POINTS)[1:]
-    prices = np.asarray(thresholds, dtype=np.float64)
+    try:
+        prices = np.asarray(thresholds, dtype=np.float64)
+    except (TypeError, ValueError):
+        prices = np.array([])
     if prices.ndim != 1 or not prices.size or not (np.isfinite(prices) & (prices > 0)).all():
         raise EstimationError(
             f"thresholds are {thresholds!r}; give prices of one unit above zero, such as [10_000, 20_000]."

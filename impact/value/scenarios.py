@@ -74,6 +74,8 @@ def tornado(
     --------
     See `impact.cost_effectiveness`; `value.plot("tornado")` draws it.
     """
+    _require_lists(horizons=horizons, persistence=persistence, discount_rates=discount_rates,
+                   denominators=denominators or (), additionality=additionality)  # fmt: skip
     followed = _followed(value, term, outcome)
     rows = []
     for dimension, scenario, changes, base in _scenarios(
@@ -103,6 +105,12 @@ def tornado(
         ["rank", "place"], kind="stable"
     )
     return order.drop(columns=["place", "rank"]).reset_index(drop=True)
+
+
+def _require_lists(**given: Any) -> None:
+    for name, values in given.items():
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise EstimationError(f"{name} is {values!r}; give the values to try as a list.")
 
 
 def _followed(value: ValueResult, term: str | None, outcome: str | None) -> tuple[str, str]:

@@ -517,6 +517,10 @@ def test_the_acceptability_curve_by_hand():
     assert got.acceptability()["probability"].between(0, 1).all()
     with pytest.raises(EstimationError, match="thresholds"):
         got.acceptability([0.0])
+    with pytest.raises(EstimationError, match="thresholds"):
+        got.acceptability(["x"])  # type: ignore[list-item]
+    with pytest.raises(EstimationError, match="horizons is 3"):
+        got.tornado(horizons=3)
     with pytest.raises(EstimationError, match="cost of a unit"):
         value({"exports": money()}).acceptability()
 
