@@ -226,7 +226,7 @@ print(impact.implied_deadweight((total["estimate"], total["std_error"]), 900.0))
 # %% [markdown]
 # ## Intervals that count the design
 #
-# The intervals above take the comparison as it was made. A bootstrap makes it again in each draw of firms: match, estimate, add up. (200 draws here;
+# The intervals above take the comparison as it was made. A bootstrap makes it again in each draw of firms: match, estimate, add up. (100 draws here;
 # 999 in a report. After matching with replacement no bootstrap is valid, and it is refused.)
 
 # %%
@@ -235,7 +235,7 @@ def matched(data):
 
 
 account = impact.cost_effectiveness(matched(panel), costs, horizon=3, denominator="total")
-again = impact.bootstrap_value(account, panel, matched, draws=200)
+again = impact.bootstrap_value(account, panel, matched, draws=100)
 pd.DataFrame({"as matched": account.tidy().set_index("term").loc["total_at_horizon"],
               "matched again in each draw": again.tidy().set_index("term").loc["total_at_horizon"]}).loc[
     ["estimate", "std_error", "conf_low", "conf_high"]]  # fmt: skip

@@ -93,7 +93,7 @@ def covered(replications: int) -> dict[str, float]:
 
 
 def test_the_account_covers_the_truth_in_short():
-    got = covered(60)
+    got = covered(40)
     assert all(got[name] >= 0.85 for name in ("jobs", "per_cost", "npv", "price"))
     assert got["independent"] < 0.85
 

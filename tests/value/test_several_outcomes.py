@@ -568,8 +568,10 @@ def test_the_bootstrap_is_near_the_analytic_error_and_the_same_each_time():
     assert (price["conf_low"], price["conf_high"]) == pytest.approx(
         (1e6 / per["conf_high"], 1e6 / per["conf_low"])
     )
-    again = impact.bootstrap_value(account, data, _group_time, draws=150, seed=3)
-    pd.testing.assert_frame_equal(got.tidy(), again.tidy(), check_exact=True)
+    few, again = (
+        impact.bootstrap_value(account, data, _group_time, draws=10, seed=3) for _ in range(2)
+    )
+    pd.testing.assert_frame_equal(few.tidy(), again.tidy(), check_exact=True)
     assert "150 draws of firms" in got.notes[-1]
 
 
@@ -657,9 +659,9 @@ def test_the_bootstrap_counts_each_outcome_on_its_own_sample_and_draws_priors_an
     assert "the costs that are estimates drawn as well" in got.notes[-1]
 
     wide = account.again(additionality={"displacement": (0.4, 0.3)})
-    drawn = impact.bootstrap_value(wide, data, both, draws=120)
+    drawn = impact.bootstrap_value(wide, data, both, draws=60)
     point = account.again(additionality={"displacement": 0.4})
-    fixed = impact.bootstrap_value(point, data, both, draws=120)
+    fixed = impact.bootstrap_value(point, data, both, draws=60)
     assert (
         line(drawn, "total_at_horizon", "jobs")["std_error"]
         > 1.05 * line(fixed, "total_at_horizon", "jobs")["std_error"]
