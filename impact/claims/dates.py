@@ -13,7 +13,7 @@ from typing import Any
 
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
-from impact.claims.text import NOTHING, Text, number, quantity, say
+from impact.claims.text import NOTHING, Text, by_language, capitalised, number, quantity, say
 from impact.core.registry import METHODS
 from impact.value.windows import Window
 
@@ -156,7 +156,7 @@ def dates(book: Book) -> Iterator[Finding]:
                 claim,
                 "arithmetic_error",
                 reason,
-                arithmetic=_same(claim.period),
+                arithmetic=by_language(claim.period),
                 sentence=_as_sentence(reason),
             )
         elif claim.unit in ("years", "months") and not math.isnan(claim.amount):
@@ -190,7 +190,7 @@ def _weekday(claim: Claim) -> Iterator[Finding]:
         claim,
         "arithmetic_error" if wrong else "unverifiable",
         reason,
-        arithmetic=_same(f"«{said[0]}»"),
+        arithmetic=by_language(f"«{said[0]}»"),
         sentence=_as_sentence(reason) if wrong else NOTHING,
     )
 
@@ -225,7 +225,7 @@ def _year(claim: Claim, period: Period) -> Iterator[Finding]:
     if not first <= claim.amount <= last:
         reason = say(_OUTSIDE, period=claim.period)
         yield _found(
-            claim, "arithmetic_error", reason, stated=claim.amount, arithmetic=_same(f"{claim.amount:.0f}; {claim.period}"), sentence=_as_sentence(reason)
+            claim, "arithmetic_error", reason, stated=claim.amount, arithmetic=by_language(f"{claim.amount:.0f}; {claim.period}"), sentence=_as_sentence(reason)
         )  # fmt: skip
 
 
@@ -260,15 +260,9 @@ def _afterwards(claim: Claim, period: Period, ends: dict[str, date]) -> Iterator
         "unverifiable",
         say(_AFTER, **words),
         stated=claim.amount,
-        arithmetic=_same(f"{claim.period} > {end.year}"),
+        arithmetic=by_language(f"{claim.period} > {end.year}"),
     )
-
-
-def _same(words: str) -> Text:
-    return Text(*[words] * 3)
 
 
 def _as_sentence(reason: Text) -> Text:
-    return Text(
-        *[f"{words[:1].upper()}{words[1:]}." for words in (reason.en, reason.es, reason.pt)]
-    )
+    return say(Text(*["{reason}."] * 3), reason=capitalised(reason))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
-from impact.claims.text import NOTHING, Part, Text, quantity, say
+from impact.claims.text import NOTHING, Part, Text, capitalised, quantity, say
 from impact.core.registry import METHODS
 from impact.read.claim_phrases import claims_change, claims_effect
 
@@ -123,10 +123,5 @@ def _finding(claim: Claim) -> Finding:
         reason=reason,
         sentence=NOTHING
         if verdict == "holds"
-        else say(_SENTENCE if gross else _SENTENCE_OPEN, figure=_capital(figure)),
+        else say(_SENTENCE if gross else _SENTENCE_OPEN, figure=capitalised(figure)),
     )
-
-
-def _capital(part: Part) -> Part:
-    text = say(Text(*["{x}"] * 3), x=part)
-    return Text(*[words[:1].upper() + words[1:] for words in (text.en, text.es, text.pt)])

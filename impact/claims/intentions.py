@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
-from impact.claims.text import NOTHING, Text, quantity, say
+from impact.claims.text import NOTHING, Text, by_language, capitalised, quantity, say
 from impact.core.registry import METHODS
 from impact.read.claim_phrases import intends
 
@@ -57,8 +57,7 @@ def intentions(book: Book) -> Iterator[Finding]:
 def _achievement(book: Book, claim: Claim) -> Iterator[Finding]:
     if intends(claim.phrase):
         figure = quantity(claim.amount, claim.unit, claim.qualifier)
-        sentence = say(_SENTENCE, figure=figure)
-        sentence = Text(*[s[:1].upper() + s[1:] for s in (sentence.en, sentence.es, sentence.pt)])
+        sentence = capitalised(say(_SENTENCE, figure=figure))
         yield Finding(
             claim.claim_id, RULE, "wording", quantity="intention", unit=claim.unit, stated=claim.amount, arithmetic=_quoted(claim),
             reason=_SAID_AS_DONE, sentence=sentence
@@ -84,4 +83,4 @@ def _achievement(book: Book, claim: Claim) -> Iterator[Finding]:
 
 def _quoted(claim: Claim) -> Text:
     """The words that the verdict rests on; they are in the language of their text."""
-    return Text(*[f"«{claim.phrase}»"] * 3)
+    return by_language(f"«{claim.phrase}»")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from impact.claims.book import Book, Claim
 from impact.claims.finding import Finding
-from impact.claims.text import NOTHING, Text, number, quantity, say
+from impact.claims.text import NOTHING, Text, capitalised, number, quantity, say
 from impact.core.registry import METHODS
 from impact.value.windows import Window, quotient
 
@@ -97,7 +97,7 @@ def _finding(indirect: Claim, direct: Claim) -> Finding:
     large = value > BOUND
     source = next(f"{what}; {source}" for found, what, source in PUBLISHED if found == BOUND)
     words = {
-        "direct": _capital(say(Text(*["{x}"] * 3), x=quantity(direct.amount, direct.unit, direct.qualifier))),
+        "direct": capitalised(quantity(direct.amount, direct.unit, direct.qualifier)),
         "more": number(value - 1),
         "bound": number(BOUND, 1),
     }  # fmt: skip
@@ -115,7 +115,3 @@ def _finding(indirect: Claim, direct: Claim) -> Finding:
         reason=say(_TOO_LARGE if large else _POSSIBLE, source=source, **words),
         sentence=say(_SENTENCE, **words) if large else NOTHING,
     )
-
-
-def _capital(of: Text) -> Text:
-    return Text(*[words[:1].upper() + words[1:] for words in (of.en, of.es, of.pt)])

@@ -61,6 +61,18 @@ def by_language(part: Part) -> Text:
     return Text(**{lang: written(part, lang) for lang in LANGUAGES})
 
 
+def capitalised(part: Part) -> Text:
+    """A part with a capital first letter in every language, as a sentence begins.
+
+    Examples
+    --------
+    >>> capitalised(Text("more than 5", "más de 5", "mais de 5")).es
+    'Más de 5'
+    """
+    text = by_language(part)
+    return Text(*[words[:1].upper() + words[1:] for words in (text.en, text.es, text.pt)])
+
+
 def say(template: Text, **parts: Part) -> Text:
     """Fill the named places of a template, in every language.
 

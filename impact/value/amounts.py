@@ -157,16 +157,33 @@ def _drawn_price(
     """The set of prices is that of units per cost, turned over: what is not below zero in all but the tail has a price."""
     assert units.draws is not None
     low, high = quantile_interval(units.draws / cost._drawn(len(units.draws), 2), conf_level)
-    if high < 0:
+    turned = turned_price(low, high)
+    if turned["kind"] == "undefined":
         return below
-    if low <= 0:
-        least = 1 / high if high > 0 else math.nan
-        return {**nothing, "conf_low": least, "kind": "complement", "interval": _no_upper(least)}
+    if turned["kind"] == "complement":
+        return {**nothing, **turned}
     value = cost.value / units.value
     error = value * math.hypot(units.std_error / units.value, cost.std_error / cost.value)
-    words = f"{number_text(1 / high)} to {number_text(1 / low)}"
-    ends = {"conf_low": 1 / high, "conf_high": 1 / low, "kind": "bounded", "interval": words}
-    return {**nothing, "estimate": value, "std_error": error, **ends}
+    return {**nothing, "estimate": value, "std_error": error, **turned}
+
+
+def turned_price(low: float, high: float, per: float = 1.0) -> Inference:
+    """The set of a price from an interval of units per cost: turned over, and without an upper bound where zero units are in it.
+
+    Examples
+    --------
+    >>> turned_price(2.0, 4.0, per=100.0)["interval"], turned_price(-1.0, 4.0)["kind"]
+    ('25.00 to 50.00', 'complement')
+    """
+    missing = {"conf_low": math.nan, "conf_high": math.nan}
+    if high < 0:
+        return {**missing, "kind": "undefined", "interval": "not defined: the effect is below zero"}
+    if low <= 0:
+        least = per / high if high > 0 else math.nan
+        return {**missing, "conf_low": least, "kind": "complement", "interval": _no_upper(least)}
+    ends = (per / high, per / low)
+    words = f"{number_text(ends[0])} to {number_text(ends[1])}"
+    return {"conf_low": ends[0], "conf_high": ends[1], "kind": "bounded", "interval": words}
 
 
 def _no_upper(least: float) -> str:

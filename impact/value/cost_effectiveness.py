@@ -328,32 +328,15 @@ def cost_effectiveness(
         seed=seed,
         domestic_share=domestic_share,
     )
-    outcomes: list[Outcome] = []
-    size_notes: dict[str, None] = {}
-    every = {
-        name: treated_cells(effect, horizon, gross, len(shares))
-        for name, (_, effect) in roles.items()
-    }
-    cohorts = frozenset(int(g) for cells in every.values() for g in cells["cohort"])
-    for name, (role, effect) in roles.items():
-        cells = every[name]
-        yearly = yearly_rows(cells, horizon, shares)
-        last = at_horizon(cells, yearly, horizon, short_cohorts)
-        sizes, notes = (
-            at_risk_per_cohort(effect, last)
-            if role.kind == "event"
-            else participants_per_cohort(effect, cells, participants, cohorts)
-        )
-        size_notes |= dict.fromkeys(notes)
-        outcomes.append(
-            Outcome(
-                role, effect, yearly, last, sizes,
-                OutcomeWords(
-                    role, "gross" if gross else "net", horizon, short_text(last, horizon), span_text(yearly, horizon),
-                    f" ({currency}, {words.prices}{words.discounted})", f", {adjusted.label()}" if terms.adjusted else "",
-                ),
-            )
-        )  # fmt: skip
+    outcomes, size_notes = _outcomes(
+        roles,
+        terms,
+        horizon=horizon,
+        shares=shares,
+        gross=gross,
+        participants=participants,
+        short_cohorts=short_cohorts,
+    )
     table = _table(outcomes, terms, paid, cost_of_public_funds)
     table = table.assign(
         horizon=horizon,
@@ -376,6 +359,47 @@ def cost_effectiveness(
         + (" The cost is an assumption." if words.assumed else ""),
         arguments=arguments,
     )
+
+
+def _outcomes(
+    roles: Mapping[str, tuple[Role, EffectResult]],
+    terms: Terms,
+    *,
+    horizon: int,
+    shares: tuple[float, ...],
+    gross: bool,
+    participants: Mapping[int, int] | None,
+    short_cohorts: ShortCohorts,
+) -> tuple[list[Outcome], dict[str, None]]:
+    """Which years of which cohorts count for each outcome, over how many participants, and what must be said of these."""
+    words = terms.words
+    outcomes: list[Outcome] = []
+    size_notes: dict[str, None] = {}
+    every = {
+        name: treated_cells(effect, horizon, gross, len(shares))
+        for name, (_, effect) in roles.items()
+    }
+    cohorts = frozenset(int(g) for cells in every.values() for g in cells["cohort"])
+    for name, (role, effect) in roles.items():
+        cells = every[name]
+        yearly = yearly_rows(cells, horizon, shares)
+        last = at_horizon(cells, yearly, horizon, short_cohorts)
+        sizes, notes = (
+            at_risk_per_cohort(effect, last)
+            if role.kind == "event"
+            else participants_per_cohort(effect, cells, participants, cohorts)
+        )
+        size_notes |= dict.fromkeys(notes)
+        outcomes.append(
+            Outcome(
+                role, effect, yearly, last, sizes,
+                OutcomeWords(
+                    role, "gross" if gross else "net", horizon, short_text(last, horizon), span_text(yearly, horizon),
+                    f" ({words.currency}, {words.prices}{words.discounted})", f", {terms.additionality.label()}" if terms.adjusted else "",
+                ),
+            )
+        )  # fmt: skip
+    return outcomes, size_notes
 
 
 def _table(

@@ -20,8 +20,10 @@ from impact.display.digits import number_text
 from impact.display.numbers import format_number
 from impact.estimate.effect import EffectResult
 from impact.value.additionality import Additionality
+from impact.value.amounts import turned_price
 from impact.value.cost_effectiveness import ValueResult
 from impact.value.gross import declared_additionality
+from impact.value.outcome_rows import MILLION
 from impact.value.totals import FixedSizes
 
 Estimate = Callable[[Panel], EffectResult | Mapping[str, EffectResult]]
@@ -294,7 +296,10 @@ def _with_intervals(value: ValueResult, found: _Draws) -> pd.DataFrame:
         drawn = drawn[np.isfinite(drawn)]
         low, high = quantile_interval(drawn, level)
         if term in _PRICES:
-            changed = _turned(line, low, high)
+            changed = turned_price(low, high, per=MILLION)
+            if changed["kind"] != "bounded":
+                changed["estimate"] = math.nan
+            changed["std_error"] = math.nan
         else:
             words = f"{number_text(low)} to {number_text(high)}"
             error = float(drawn.std(ddof=1))
@@ -308,31 +313,6 @@ def _with_intervals(value: ValueResult, found: _Draws) -> pd.DataFrame:
         for name, new in {"statistic": math.nan, "p_value": math.nan, **changed}.items():
             table.loc[at, name] = new
     return table
-
-
-def _turned(line: pd.Series, low: float, high: float) -> dict[str, Any]:
-    """The interval of a cost per unit from that of units per million."""
-    million = 1e6
-    nothing = {
-        "estimate": math.nan,
-        "std_error": math.nan,
-        "conf_low": math.nan,
-        "conf_high": math.nan,
-    }
-    if high < 0:
-        return {**nothing, "kind": "undefined", "interval": "not defined: the effect is below zero"}
-    if low <= 0:
-        least = million / high if high > 0 else math.nan
-        words = f"no upper bound (at least {number_text(least)} if the effect is positive)"
-        return {**nothing, "conf_low": least, "kind": "complement", "interval": words}
-    words = f"{number_text(million / high)} to {number_text(million / low)}"
-    return {
-        "std_error": math.nan,
-        "conf_low": million / high,
-        "conf_high": million / low,
-        "kind": "bounded",
-        "interval": words,
-    }
 
 
 def _sentence(value: ValueResult, table: pd.DataFrame) -> str:
